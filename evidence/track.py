@@ -1,0 +1,94 @@
+"""What was seen, where, from when to when, and how surely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from evidence.mediatime import MediaTime, Span
+
+
+class Origin(StrEnum):
+    """How a box came to be: a model saw it, a tracker carried it on, or it was filled in between two."""
+
+    DETECTED = "detected"
+    TRACKED = "tracked"
+    INTERPOLATED = "interpolated"
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What detectors saw, as columns; row i of every column belongs together.
+
+    Shape: `frame`, `pts`, `score`: (n,); `box_xyxy`: (n, 4) float32; `label`, `model`: n strings.
+    Units: boxes in pixels of the upright picture, x right, y down, corners exclusive at the far side;
+        `frame` counts decoded frames of the whole video from 0; `pts` in ticks of `time_base`.
+    """
+
+    frame: npt.NDArray[np.int64]
+    pts: npt.NDArray[np.int64]
+    box_xyxy: npt.NDArray[np.float32]
+    score: npt.NDArray[np.float32]
+    label: tuple[str, ...]
+    model: tuple[str, ...]
+    time_base: Fraction
+
+    def __post_init__(self) -> None:
+        n = len(self.label)
+        if not (self.frame.shape == self.pts.shape == self.score.shape == (n,) and len(self.model) == n):
+            raise ValueError("the columns of Detections must have one length")
+        if self.box_xyxy.shape != (n, 4):
+            raise ValueError("box_xyxy must be (n, 4)")
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackBox:
+    """One frame of a track."""
+
+    frame: int
+    pts: int
+    box_xyxy: tuple[float, float, float, float]
+    score: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One thing followed through the video: a box for every frame from its first to its last, no holes.
+
+    `boxes` are in frame order; `id` is unique within an exhibit's analysis.
+    """
+
+    id: int
+    label: str
+    model: str
+    time_base: Fraction
+    boxes: tuple[TrackBox, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.boxes:
+            raise ValueError("a track has at least one box")
+        frames = [b.frame for b in self.boxes]
+        if frames != list(range(frames[0], frames[0] + len(frames))):
+            raise ValueError(f"track {self.id} has a hole or frames out of order")
+
+    @property
+    def span(self) -> Span:
+        return Span(MediaTime(self.boxes[0].pts, self.time_base), MediaTime(self.boxes[-1].pts, self.time_base))
+
+    @property
+    def best(self) -> TrackBox:
+        """The frame that shows it best: the surest detection, the larger among equals."""
+
+        def area(b: TrackBox) -> float:
+            x0, y0, x1, y1 = b.box_xyxy
+            return (x1 - x0) * (y1 - y0)
+
+        return max(self.boxes, key=lambda b: (b.origin is Origin.DETECTED, round(b.score, 3), area(b)))

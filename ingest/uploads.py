@@ -1,0 +1,1 @@
+"""Staging the bytes of an upload."""

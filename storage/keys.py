@@ -1,0 +1,37 @@
+"""Where every object lives: pure functions from ids and recipe to key. Nothing else makes a key."""
+
+from __future__ import annotations
+
+from evidence.exhibit import ExhibitId, UploadId
+from evidence.steps import Step
+
+ORIGINALS = "originals/"
+STAGING = "staging/"
+DERIVED = "derived/"
+
+
+def original(exhibit: ExhibitId) -> str:
+    return f"{ORIGINALS}{exhibit}"
+
+
+def staging_prefix(upload: UploadId) -> str:
+    return f"{STAGING}{upload}/"
+
+
+def part(upload: UploadId, number: int) -> str:
+    """A whole part of an upload; `number` counts from 1 and sorts as text."""
+    return f"{staging_prefix(upload)}part-{number:06d}"
+
+
+def tail(upload: UploadId, offset: int) -> str:
+    """The bytes of a part that isn't full yet, up to `offset` of the upload."""
+    return f"{staging_prefix(upload)}tail-{offset:015d}"
+
+
+def derived(exhibit: ExhibitId, step: Step, recipe: str, attempt: int, name: str) -> str:
+    """An output of a step. The attempt is in the key, so a fenced worker can't touch its successor's output."""
+    return f"{DERIVED}{exhibit}/{step.value}/{recipe}/{attempt}/{name}"
+
+
+def case_export(case_id: str, run: str, attempt: int, name: str) -> str:
+    return f"{DERIVED}cases/{case_id}/{run}/{attempt}/{name}"

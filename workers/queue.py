@@ -1,0 +1,1 @@
+"""RQ, and the only file that imports it."""

@@ -1,0 +1,1 @@
+"""The frame around every step: claim, run, record, ring the next."""

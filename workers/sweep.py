@@ -1,0 +1,1 @@
+"""Ring again for what the bell forgot."""

@@ -1,0 +1,36 @@
+"""What a media child does: one function per task, files in, files out, no keys and no network.
+
+    name          inputs                          outputs in `out`
+    probe         original                        (result: MediaInfo as JSON)
+    proxy         original                        proxy.mp4, poster.jpg
+    detect        original                        raw.parquet
+    track         raw-0.parquet, raw-1.parquet …  tracks.json, tracks.mot.txt, detections.parquet
+    thumbnails    original, tracks.json           track-<id>.jpg
+    annotate      original, tracks.json           annotated.mp4
+    redact        original, tracks.json           redacted.mp4, report.json
+    clip          source                          clip.mp4
+    sheet         named videos, tracks.json       sheet.jpg
+
+`workers.child` starts a process that runs exactly one of them. Parameters and results are JSON values.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.ports import Progress
+
+Task = Callable[[Mapping[str, Path], Mapping[str, Any], Path, Progress], dict[str, Any]]
+
+TASKS = ("probe", "proxy", "detect", "track", "thumbnails", "annotate", "redact", "clip", "sheet")
+
+
+def task(name: str) -> Task:
+    """The function of a task, imported only now: a probe must not load what a detector needs."""
+    if name not in TASKS:
+        raise ValueError(f"no such task: {name}")
+    run: Task = importlib.import_module(f"workers.tasks.{name}").run
+    return run
