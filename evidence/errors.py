@@ -2,9 +2,12 @@
 
     ExhibitError                 what happened, .hint: what to do, .transient: can trying again help?
     ├── NotAllowed               the person may not do this
+    │   ├── NotSignedIn          nobody is there, or the session is over
+    │   └── PasswordMustChange   the first password has to go before anything else
     ├── NotFound                 no such thing, or not for this person's eyes
     ├── Conflict                 it clashes with what is there already
     │   ├── Busy                 somebody else is at it right now
+    │   │   └── TooManyTries     too many wrong passwords for that name
     │   └── CaseClosed
     ├── BadInput                 what came in is wrong
     │   ├── UnsupportedMedia     not a kind of file that is evidence here
@@ -46,6 +49,14 @@ class NotAllowed(ExhibitError):
     hint = "Ask a supervisor of the case, or sign in as somebody who may."
 
 
+class NotSignedIn(NotAllowed):
+    hint = "Sign in, or send a valid token: Authorization: Bearer TOKEN."
+
+
+class PasswordMustChange(NotAllowed):
+    hint = "Choose a new password first: on the page, or PUT /api/v1/me/password."
+
+
 class NotFound(ExhibitError):
     hint = "Check the reference. If it is right, you may not be a member of that case."
 
@@ -57,6 +68,10 @@ class Conflict(ExhibitError):
 class Busy(Conflict):
     hint = "Wait a moment, then try again."
     transient = True
+
+
+class TooManyTries(Busy):
+    hint = "Wait 15 minutes, then try again, or ask an administrator: exhibit user password NAME."
 
 
 class CaseClosed(Conflict):
