@@ -18,14 +18,22 @@ def staging_prefix(upload: UploadId) -> str:
     return f"{STAGING}{upload}/"
 
 
-def part(upload: UploadId, number: int) -> str:
-    """A whole part of an upload; `number` counts from 1 and sorts as text."""
-    return f"{staging_prefix(upload)}part-{number:06d}"
+def part(upload: UploadId, number: int, writer: str) -> str:
+    """A whole part of an upload; `number` counts from 1 and sorts as text.
+
+    `writer` names one request: what an interrupted or overtaken request left behind can't be in the way of the next.
+    """
+    return f"{staging_prefix(upload)}part-{number:06d}-{writer}"
 
 
-def tail(upload: UploadId, offset: int) -> str:
+def tail(upload: UploadId, offset: int, writer: str) -> str:
     """The bytes of a part that isn't full yet, up to `offset` of the upload."""
-    return f"{staging_prefix(upload)}tail-{offset:015d}"
+    return f"{staging_prefix(upload)}tail-{offset:015d}-{writer}"
+
+
+def upload_of(key: str) -> UploadId:
+    """Whose staging object that is."""
+    return UploadId(key.removeprefix(STAGING).split("/", 1)[0])
 
 
 def derived(exhibit: ExhibitId, step: Step, recipe: str, attempt: int, name: str) -> str:

@@ -79,6 +79,13 @@ class UploadLedger(Writer):
         """
         raise NotImplementedError
 
+    def settle(self, upload: Upload) -> Upload:
+        """The sender could name only an upper bound (a form); what is here is all of it: size = offset, CHECKING.
+
+        Raises: Conflict when the upload isn't RECEIVING any more.
+        """
+        raise NotImplementedError
+
     def claim_checking(self, lease: timedelta) -> Upload | None:
         """Take one upload whose bytes are all here and which nobody checks; `attempt` is the fence. SKIP LOCKED."""
         raise NotImplementedError
@@ -86,7 +93,11 @@ class UploadLedger(Writer):
     def renew(self, upload: Upload, lease: timedelta) -> bool: ...
 
     def refuse(self, upload: Upload, error: str, hint: str) -> None:
-        """Nothing of it was kept: state REFUSED, with the reason in plain words, logged."""
+        """Nothing of it was kept: state REFUSED, with the reason in plain words, logged.
+
+        From RECEIVING (its first bytes said what it is) or, fenced by `attempt`, from CHECKING.
+        Raises: Fenced, Conflict when it stands at neither.
+        """
         raise NotImplementedError
 
     def fail(self, upload: Upload, error: str, hint: str) -> None:
