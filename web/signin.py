@@ -85,7 +85,7 @@ async def check_csrf(request: Request, who: SignedIn, given: str | None = None) 
     if given is None or not hmac.compare_digest(given.encode(), who.csrf.encode()):
         raise NotAllowed(
             "the form's security token is missing or out of date",
-            hint=f"Load the page again and send it once more; programs send it as {CSRF_HEADER.title()}, or use a bearer token.",
+            hint="Load the page again and send it once more; programs send it as X-CSRF-Token, or use a bearer token.",
         )
 
 

@@ -1,0 +1,80 @@
+"""An exhibit as a person sees it: its steps (those still waiting too), its state, where it lies, what may be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evidence.case import Act, Case, User
+from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, state_of
+from evidence.steps import NEEDS, Step, StepRun, StepState
+from storage.index import Output
+
+STORED_NOT_LOCKED = "stored, not locked"
+SECURED = "secured"
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One line of the list of steps. `run` is None for a step whose needs are not met yet."""
+
+    step: Step
+    state: StepState
+    run: StepRun | None = None
+    needs: tuple[Step, ...] = ()
+    """What a waiting step waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitView:
+    exhibit: Exhibit
+    case: Case | None
+    uploaded_by: User
+    state: ExhibitState
+    storage: str
+    steps: tuple[StepLine, ...]
+    outputs: tuple[Output, ...]
+    """Newest first."""
+    acts: frozenset[Act]
+
+    @property
+    def has_poster(self) -> bool:
+        return any(line.step is Step.PROXY and line.state is StepState.DONE for line in self.steps)
+
+
+def storage_words(exhibit: Exhibit) -> str:
+    """`secured` only when the lock was read back and committed; otherwise the plain truth."""
+    return SECURED if exhibit.secured_at else STORED_NOT_LOCKED
+
+
+def step_lines(exhibit: Exhibit, runs: Sequence[StepRun]) -> tuple[StepLine, ...]:
+    """Every step that ran, runs or will run by itself, in the order of the graph; then what people asked for."""
+    by_step: dict[Step, list[StepRun]] = {}
+    for run in runs:
+        by_step.setdefault(run.step, []).append(run)
+    done = {step for step, some in by_step.items() if all(r.state is StepState.DONE for r in some)}
+    lines: list[StepLine] = []
+    for step, needs in NEEDS.items():
+        if step in by_step:
+            lines += [StepLine(step, r.state, r) for r in sorted(by_step[step], key=lambda r: (r.segment, r.created_at))]
+        elif _will_come(exhibit, step):
+            missing = tuple(n for n in Step if n in needs and n not in done)
+            lines.append(StepLine(step, StepState.WAITING, needs=missing))
+    lines += [StepLine(step, r.state, r) for step in Step if step not in NEEDS for r in by_step.get(step, [])]
+    return tuple(lines)
+
+
+def _will_come(exhibit: Exhibit, step: Step) -> bool:
+    """Whether a step without a row is still to come: only video with frames that decode is analysed."""
+    if exhibit.file_type in {FileType.TELEMETRY, FileType.SUBTITLES}:
+        return False
+    if step is Step.PROBE or exhibit.condition is Condition.UNKNOWN:
+        return step is Step.PROBE or exhibit.file_type is FileType.VIDEO
+    return exhibit.media is not None and exhibit.media.main_video is not None
+
+
+def state(exhibit: Exhibit, lines: Sequence[StepLine]) -> ExhibitState:
+    """Steps that wait for one that failed do not count as work going on."""
+    moving = any(line.state in {StepState.READY, StepState.RUNNING} for line in lines)
+    states = [line.state.value for line in lines if moving or line.state is not StepState.WAITING]
+    return state_of(exhibit.condition, states)
