@@ -1,0 +1,293 @@
+"""Reading frames: every one that really decodes, in order, with its exact time, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+import av.error
+import av.packet
+import av.sidedata.sidedata
+import av.video
+import av.video.frame
+import av.video.reformatter
+import numpy as np
+import numpy.typing as npt
+from av.stream import Discard
+
+from evidence.errors import CorruptMedia, TooLarge, UnsupportedMedia
+from evidence.mediatime import MediaTime
+from media import container as containers
+from media.orientation import UPRIGHT, Orientation, from_side_data
+
+_Packet: TypeAlias = "av.packet.Packet[av.video.VideoStream]"
+
+_KEPT_DAMAGE = 20
+_STEPS_BACK_S = (0, 2, 15, 120)
+
+
+@dataclass(slots=True)
+class Damage:
+    """What could not be decoded: how often, and the first places."""
+
+    count: int = 0
+    entries: list[str] = field(default_factory=list)
+
+    def add(self, what: str) -> None:
+        self.count += 1
+        if len(self.entries) < _KEPT_DAMAGE:
+            self.entries.append(what)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+@dataclass(slots=True)
+class Frame:
+    """One decoded frame. `picture` holds the planes as stored; everything else speaks of the upright picture."""
+
+    index: int
+    """Decoded frames of the whole video, from 0 (from `first_index` when only a part is read)."""
+    pts: int
+    time_base: Fraction
+    picture: av.video.frame.VideoFrame
+    orientation: Orientation
+    _scaler: av.video.reformatter.VideoReformatter
+    _small: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+
+    @property
+    def moment(self) -> MediaTime:
+        return MediaTime(self.pts, self.time_base)
+
+    @property
+    def stored_size_wh(self) -> tuple[int, int]:
+        return (self.picture.width, self.picture.height)
+
+    @property
+    def upright_size_wh(self) -> tuple[int, int]:
+        return self.orientation.upright_wh(self.stored_size_wh)
+
+    def small_rgb(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """The upright picture scaled straight from its planes; made once per size, so do not write into it.
+
+        Shape: (height, width, 3), RGB.
+        """
+        found = self._small.get(size_wh)
+        if found is None:
+            w, h = self.orientation.stored_wh(size_wh)
+            # One thread: swscale would start a pool per context, which costs more than a small picture takes.
+            rgb = self._scaler.reformat(
+                self.picture, w, h, "rgb24", src_color_range=self.picture.color_range, dst_color_range="JPEG", threads=1
+            )
+            found = self.orientation.to_upright(np.asarray(rgb.to_ndarray(), dtype=np.uint8))
+            self._small[size_wh] = found
+        return found
+
+    def rgb(self) -> npt.NDArray[np.uint8]:
+        """The whole upright picture: for single stills, never for every frame."""
+        return self.small_rgb(self.upright_size_wh)
+
+
+class FrameReader:
+    """An iterator over the frames of one video stream with start_pts <= pts < end_pts.
+
+    Reading a video in segments gives exactly the frames that reading it whole gives. A frame that can't be
+    decoded is left out and noted in `damage`; nothing is made up in its place. Times always increase: a frame
+    without a time, or with one that was there already, is moved to the next tick and noted in `retimed`.
+
+    Raises: TooLarge for a picture or a span beyond the limits; CorruptMedia, UnsupportedMedia when it can't be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        stream_index: int,
+        start_pts: int | None = None,
+        end_pts: int | None = None,
+        *,
+        first_index: int = 0,
+        max_pixels: int = containers.MAX_PIXELS,
+        max_duration_s: int = containers.MAX_DURATION_S,
+    ) -> None:
+        self.path, self.stream_index = path, stream_index
+        self.start_pts, self.end_pts, self.first_index = start_pts, end_pts, first_index
+        self.max_pixels, self.max_duration_s = max_pixels, max_duration_s
+        self.damage = Damage()
+        self.retimed = 0
+        self.orientation = UPRIGHT
+        self._container = containers.open_media(path, max_pixels)
+        self.stream = self._prepare()
+        self.time_base = Fraction(self.stream.time_base or Fraction(1, 1000))
+        self._scaler = av.video.reformatter.VideoReformatter()
+
+    def _prepare(self) -> av.video.VideoStream:
+        stream = containers.video_stream(self._container, self.stream_index)
+        if not isinstance(stream, av.video.VideoStream):
+            raise UnsupportedMedia(f"nothing here can decode the video of {self.path.name}")
+        containers.check_size(stream.codec_context.width, stream.codec_context.height, self.max_pixels)
+        for other in self._container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        # Not frame threads: they hold frames back, and an error at the end of a file would take those with it.
+        stream.thread_type = "SLICE"
+        return stream
+
+    @property
+    def step(self) -> int:
+        """Ticks from one frame to the next at the stream's average rate, at least 1."""
+        rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        return max(1, round(1 / (rate * self.time_base)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        clock = _Clock(self.step, Fraction(1) / self.time_base)
+        index = self.first_index
+        first: int | None = None
+        for picture in self._pictures():
+            pts = clock.next(picture.pts if picture.pts is not None else picture.dts)
+            self.retimed = clock.retimed
+            first = pts if first is None else first
+            if self.end_pts is not None and pts >= self.end_pts:
+                return
+            if self.start_pts is not None and pts < self.start_pts:
+                continue
+            if (pts - first) * self.time_base > self.max_duration_s:
+                raise TooLarge(f"the recording is longer than the {self.max_duration_s} seconds allowed here")
+            yield Frame(index, pts, self.time_base, picture, self.orientation, self._scaler)
+            index += 1
+
+    def _pictures(self) -> Iterator[av.video.frame.VideoFrame]:
+        """Decoded pictures in presentation order, the right way up in `orientation` from the first one on."""
+        seen = False
+        for packet in self._packets():
+            try:
+                pictures = self.stream.decode(packet)
+            except av.error.EOFError:
+                continue
+            except (av.error.FFmpegError, ValueError) as exc:
+                self._note(packet, exc)
+                continue
+            for picture in pictures:
+                containers.check_size(picture.width, picture.height, self.max_pixels)
+                if not seen:
+                    seen = True
+                    matrix = picture.side_data.get("DISPLAYMATRIX")
+                    if isinstance(matrix, av.sidedata.sidedata.SideData):
+                        self.orientation = from_side_data(bytes(matrix))
+                yield picture
+
+    def _note(self, packet: _Packet | None, exc: Exception) -> None:
+        at = None if packet is None else packet.pts if packet.pts is not None else packet.dts
+        where = "at an unknown time" if at is None else f"at {MediaTime(at, self.time_base).label()}"
+        reason = getattr(exc, "strerror", None) or str(exc)
+        self.damage.add(f"a frame {where} can't be decoded: {reason}")
+
+    def _packets(self) -> Iterator[_Packet | None]:
+        if self.start_pts is None:
+            yield from self._demux()
+            return
+        for back_s in _STEPS_BACK_S:
+            found = self._from_key_frame(self.start_pts - round(back_s / self.time_base))
+            if found is not None:
+                yield from found
+                return
+        self._reopen()
+        yield from self._demux()
+
+    def _from_key_frame(self, target: int) -> Iterator[_Packet | None] | None:
+        """Packets from a key frame that is shown at or before `start_pts`; None when the seek landed after it."""
+        assert self.start_pts is not None
+        try:
+            self._container.seek(target, stream=self.stream, backward=True)
+        except av.error.FFmpegError:
+            return None
+        packets = self._demux()
+        for packet in packets:
+            if packet is not None and packet.is_keyframe and packet.pts is not None:
+                return chain([packet], packets) if packet.pts <= self.start_pts else None
+        return None
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._container = containers.open_media(self.path, self.max_pixels)
+        self.stream = self._prepare()
+
+    def _demux(self) -> Iterator[_Packet | None]:
+        """The stream's packets; None at the end when the file broke off."""
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as exc:
+                # What was read so far is whole; the decoder still holds the last frames.
+                self.damage.add(f"the file can't be read any further: {exc.strerror}")
+                yield None
+                return
+            yield packet
+
+
+def read_frames(
+    path: Path,
+    stream_index: int,
+    start_pts: int | None = None,
+    end_pts: int | None = None,
+    *,
+    first_index: int = 0,
+    max_pixels: int = containers.MAX_PIXELS,
+    max_duration_s: int = containers.MAX_DURATION_S,
+) -> FrameReader:
+    """Open a video stream for reading; use it in a `with`, iterate over it once."""
+    return FrameReader(
+        path, stream_index, start_pts, end_pts, first_index=first_index, max_pixels=max_pixels, max_duration_s=max_duration_s
+    )
+
+
+def first_frame(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS) -> Frame:
+    """Raises: CorruptMedia when not one frame decodes."""
+    with read_frames(path, stream_index, max_pixels=max_pixels) as reader:
+        for frame in reader:
+            return frame
+    raise CorruptMedia(f"not one frame of {path.name} can be decoded")
+
+
+class _Clock:
+    """Gives every frame a time later than the one before; local, so that segments and the whole agree."""
+
+    def __init__(self, step: int, ticks_per_second: Fraction) -> None:
+        self._step, self._ticks_per_second = step, ticks_per_second
+        self._previous: int | None = None
+        self._shift = 0
+        self.retimed = 0
+
+    def next(self, pts: int | None) -> int:
+        previous = self._previous
+        if pts is None:
+            self.retimed += 1
+            now = 0 if previous is None else previous + self._step
+        else:
+            now = pts + self._shift
+            if previous is not None and now <= previous:
+                self.retimed += 1
+                if previous - now > self._ticks_per_second:
+                    # The recorder's clock started again: carry on from where it was.
+                    self._shift += previous + self._step - now
+                    now = previous + self._step
+                else:
+                    now = previous + 1
+        self._previous = now
+        return now
