@@ -5,6 +5,7 @@
     │   ├── NotSignedIn          nobody is there, or the session is over
     │   └── PasswordMustChange   the first password has to go before anything else
     ├── NotFound                 no such thing, or not for this person's eyes
+    │   └── Gone                 it was here once: refused, expired, deleted
     ├── Conflict                 it clashes with what is there already
     │   ├── Busy                 somebody else is at it right now
     │   │   └── TooManyTries     too many wrong passwords for that name
@@ -59,6 +60,10 @@ class PasswordMustChange(NotAllowed):
 
 class NotFound(ExhibitError):
     hint = "Check the reference. If it is right, you may not be a member of that case."
+
+
+class Gone(NotFound):
+    hint = "Read why, then send it again if it is still wanted."
 
 
 class Conflict(ExhibitError):
