@@ -93,7 +93,7 @@ def write_bag(target: Path, contents: Contents, progress: Progress | None = None
     Raises: Conflict when `target` is there already, BadInput for two files of one name, DigestMismatch.
     """
     if target.exists():
-        raise Conflict(f"{target} is there already", hint="Choose a new folder: a pack is never written over another.")
+        raise Conflict(f"{target} is there already", hint="Choose a new folder: a case file is never written over another.")
     _refuse_clashes(contents.files)
     working = target.with_name(f".{target.name}.{os.getpid()}.part")
     opened = _zip_sink(working, target.stem, contents.made_at) if target.suffix == ".zip" else _folder_sink(working)
@@ -160,7 +160,7 @@ def event_to_json(event: AuditEvent) -> dict[str, Any]:
 
 def _record(contents: Contents) -> bytes:
     record = {
-        "format": "exhibit case pack 1",
+        "format": "exhibit case file 1",
         "case": {"reference": contents.case_reference, "title": contents.case_title},
         "made_at": contents.made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "made_by": contents.made_by,
@@ -196,9 +196,9 @@ def _refuse_clashes(files: tuple[BagFile, ...]) -> None:
     for file in files:
         parts = file.path.split("/")
         if any(part != safe_name(part) for part in parts):
-            raise BadInput(f"{file.path!r} can't be a file name in a pack")
+            raise BadInput(f"{file.path!r} can't be a file name in a case file")
         if file.path.casefold() in seen:
-            raise BadInput(f"two files of the pack would be called {file.path}")
+            raise BadInput(f"two files of the case file would be called {file.path}")
         seen.add(file.path.casefold())
 
 

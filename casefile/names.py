@@ -27,7 +27,7 @@ def safe_name(text: str) -> str:
 
 
 def exhibit_folder(reference: str) -> str:
-    """The folder of an exhibit in a pack: ABC/1 → ABC-1."""
+    """The folder of an exhibit in a case file: ABC/1 → ABC-1."""
     return safe_name(reference.replace("/", "-"))
 
 

@@ -1,4 +1,4 @@
-"""The entries of exhibits.json: what each file in a pack is, in words and digests."""
+"""The entries of exhibits.json: what each of its files is, in words and digests."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Check a pack that exhibit gave out, or a custody log, alone: Python 3.9 or newer and nothing else.
+"""Check a case file that exhibit gave out, or a custody log, alone: Python 3.9 or newer and nothing else.
 
-    python verify.py PACK            a folder or a .zip
+    python verify.py CASEFILE            a folder or a .zip
     python verify.py --log FILE      a custody log, one JSON event per line
 
-Nothing here is shared with the program that wrote the pack but the format, which docs/custody.md describes.
+Nothing here is shared with the program that wrote the case file but the format, which docs/custody.md describes.
 Exit code 0: everything is as recorded. 1: something is not; each finding is named. 2: wrong use.
 """
 
@@ -52,7 +52,7 @@ class LogCheck(NamedTuple):
         return self.first_bad is None
 
 
-class PackCheck(NamedTuple):
+class BagCheck(NamedTuple):
     files: int
     size_bytes: int
     fingerprint: str
@@ -110,7 +110,7 @@ def event_hash(event: Mapping[str, Any]) -> str:
 def verify_log(events: Iterable[Mapping[str, Any]], *, whole: bool = True) -> LogCheck:
     """Walk along the log and stop at the first event that is wrong.
 
-    `whole`: every event from number 1 on. Otherwise a part of the log, as in the pack of one case, where
+    `whole`: every event from number 1 on. Otherwise a part of the log, as in a case file, where
     numbers may be left out: each event is checked by itself, and linked to the one before where that is there.
     """
     number, head, count, gaps = 0, GENESIS, 0, 0
@@ -175,7 +175,7 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-# --- the pack -------------------------------------------------------------------------------------------------------
+# --- the case file --------------------------------------------------------------------------------------------------
 
 
 class _Folder:
@@ -183,7 +183,7 @@ class _Folder:
         self.root = root
 
     def names(self) -> list[str]:
-        """Every file, link or other entry that is not a folder, by its path in the pack."""
+        """Every file, link or other entry that is not a folder, by its path in the bag."""
         return sorted(p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_symlink() or not p.is_dir())
 
     def open(self, name: str) -> BinaryIO:
@@ -194,7 +194,7 @@ class _Folder:
 
 
 class _Zip:
-    """A zip holds one folder with the pack in it."""
+    """A zip holds one folder with everything in it."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive = archive
@@ -212,30 +212,30 @@ class _Zip:
         return self.archive.open(self.top + name)  # type: ignore[return-value]
 
 
-def verify_pack(path: Path) -> PackCheck:
-    """Check every file of a pack against the manifests, the record of exhibits and the custody log in it."""
+def verify_bag(path: Path) -> BagCheck:
+    """Check every file of a case file (folder or zip) against the manifests, the record of exhibits and the custody log in it."""
     if path.is_dir():
         return _verify(_Folder(path))
     try:
         with zipfile.ZipFile(path) as archive:
             return _verify(_Zip(archive))
     except (OSError, zipfile.BadZipFile) as exc:
-        return PackCheck(0, 0, "", None, [Finding(str(path), f"is not a pack that can be read: {exc}")])
+        return BagCheck(0, 0, "", None, [Finding(str(path), f"is not a case file that can be read: {exc}")])
 
 
-def _verify(pack: _Folder | _Zip) -> PackCheck:
+def _verify(bag: _Folder | _Zip) -> BagCheck:
     findings: list[Finding] = []
-    there = set(pack.names())
+    there = set(bag.names())
     digests: dict[str, str] = {}
     size_bytes = 0
     for name in sorted(there):
         try:
-            digests[name], size = _digest(pack, name)
+            digests[name], size = _digest(bag, name)
             size_bytes += size
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
             findings.append(Finding(name, f"can't be read: {exc}"))
-    listed = _manifest(pack, there, "manifest-sha256.txt", findings)
-    tags = _manifest(pack, there, "tagmanifest-sha256.txt", findings)
+    listed = _manifest(bag, there, "manifest-sha256.txt", findings)
+    tags = _manifest(bag, there, "tagmanifest-sha256.txt", findings)
     outside = [name for name in listed if not name.startswith("data/")]
     findings += [Finding(name, "is listed as content but is not below data/") for name in outside]
     for name, expected in {**tags, **listed}.items():
@@ -245,34 +245,34 @@ def _verify(pack: _Folder | _Zip) -> PackCheck:
             findings.append(Finding(name, "is not what was recorded (its SHA-256 differs)"))
     for name in sorted(there - set(listed) - set(tags) - {"tagmanifest-sha256.txt"}):
         findings.append(Finding(name, "is not listed: it was added afterwards"))
-    findings += _exhibits(pack, there, listed)
+    findings += _exhibits(bag, there, listed)
     log = None
     if "custody-log.jsonl" in there:
-        with pack.open("custody-log.jsonl") as stream:
+        with bag.open("custody-log.jsonl") as stream:
             log = verify_log(read_events(stream), whole=False)
         if not log.ok:
             findings.append(Finding("custody-log.jsonl", log.problem))
     else:
         findings.append(Finding("custody-log.jsonl", "is missing"))
-    return PackCheck(len(there), size_bytes, digests.get("tagmanifest-sha256.txt", ""), log, findings)
+    return BagCheck(len(there), size_bytes, digests.get("tagmanifest-sha256.txt", ""), log, findings)
 
 
-def _digest(pack: _Folder | _Zip, name: str) -> tuple[str, int]:
+def _digest(bag: _Folder | _Zip, name: str) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    with pack.open(name) as stream:
+    with bag.open(name) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
 
 
-def _manifest(pack: _Folder | _Zip, there: set[str], name: str, findings: list[Finding]) -> dict[str, str]:
+def _manifest(bag: _Folder | _Zip, there: set[str], name: str, findings: list[Finding]) -> dict[str, str]:
     """The digests that a manifest gives, path by path; BagIt writes %, CR and LF in paths as %25, %0D and %0A."""
     if name not in there:
         findings.append(Finding(name, "is missing"))
         return {}
     entries: dict[str, str] = {}
-    with pack.open(name) as stream:
+    with bag.open(name) as stream:
         lines = list(stream)
     for number, raw in enumerate(lines, 1):
         match = _LINE.fullmatch(raw.decode("utf-8", "replace"))
@@ -286,13 +286,13 @@ def _manifest(pack: _Folder | _Zip, there: set[str], name: str, findings: list[F
     return entries
 
 
-def _exhibits(pack: _Folder | _Zip, there: set[str], listed: Mapping[str, str]) -> list[Finding]:
+def _exhibits(bag: _Folder | _Zip, there: set[str], listed: Mapping[str, str]) -> list[Finding]:
     """The record of exhibits must tell the same digests as the manifest."""
     if "exhibits.json" not in there:
         return [Finding("exhibits.json", "is missing")]
     findings: list[Finding] = []
     try:
-        with pack.open("exhibits.json") as stream:
+        with bag.open("exhibits.json") as stream:
             record = json.loads(stream.read().decode("utf-8"))
         for exhibit in record["exhibits"]:
             for file in exhibit["files"]:
@@ -307,14 +307,14 @@ def _exhibits(pack: _Folder | _Zip, there: set[str], listed: Mapping[str, str]) 
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description="Check a pack, or a custody log, that exhibit gave out.")
-    parser.add_argument("pack", nargs="?", type=Path, help="the pack: a folder or a .zip")
+    parser = argparse.ArgumentParser(description="Check a case file, or a custody log, that exhibit gave out.")
+    parser.add_argument("bag", nargs="?", type=Path, help="the case file: a folder or a .zip")
     parser.add_argument("--log", type=Path, help="a whole custody log instead: one JSON event per line")
     parser.add_argument("--part", action="store_true", help="with --log: the log is a part, numbers may be left out")
     parser.add_argument("--fingerprint", help="the fingerprint that the sender told you by another way")
     given = parser.parse_args(arguments)
-    if (given.pack is None) == (given.log is None):
-        parser.error("give either a pack or --log FILE")
+    if (given.bag is None) == (given.log is None):
+        parser.error("give either a case file or --log FILE")
     say = sys.stdout.write
     if given.log is not None:
         try:
@@ -324,10 +324,10 @@ def main(arguments: list[str]) -> int:
             parser.error(f"can't read {given.log}: {exc.strerror}")
         say(f"custody log: {_log_line(log)}\n")
         return 0 if log.ok else 1
-    check = verify_pack(given.pack)
+    check = verify_bag(given.bag)
     findings = list(check.findings)
     if given.fingerprint and given.fingerprint.lower() != check.fingerprint:
-        findings.append(Finding("fingerprint", "is not the one that you were told: this is not the pack that was sent"))
+        findings.append(Finding("fingerprint", "is not the one that you were told: this is not the case file that was sent"))
     for finding in findings:
         say(f"WRONG  {finding}\n")
     if check.log is not None:

@@ -56,7 +56,7 @@ COMMANDS = (
     Command("watch", "cli.watch:watch", "Take in every finished file of a folder, once.", _IN),
     Command("steps", "cli.work:steps", "What the workers do: list, retry, cancel.", _IN),
     Command("export", "cli.export:export", "Write a case as a folder that can be checked without this program.", _OUT),
-    Command("verify", "cli.verify:verify", "Check a pack, or this installation's custody log.", _OUT),
+    Command("verify", "cli.verify:verify", "Check a case file, or this installation's custody log.", _OUT),
     Command("analyse", "cli.analyse:analyse", "Find people, vehicles and faces in one video.", _ALONE),
     Command("redact", "cli.redact:redact", "Hide faces, plates or people in one video.", _ALONE),
 )

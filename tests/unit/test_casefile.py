@@ -1,4 +1,4 @@
-"""A pack stands alone: what is written verifies, and no changed byte goes unseen."""
+"""A case file stands alone: what is written verifies, and no changed byte goes unseen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from casefile.bag import BagFile, Contents, event_to_json, write_bag
 from casefile.names import exhibit_folder, safe_name, unique_names
 from casefile.record import file_entry
-from casefile.verify import canonical, event_line, main, read_events, verify_log, verify_pack
+from casefile.verify import canonical, event_line, main, read_events, verify_log, verify_bag
 from evidence.audit import GENESIS, AuditEvent, Verb, chain_hash
 from evidence.errors import BadInput, Conflict, DigestMismatch
 
@@ -78,10 +78,10 @@ def small_bag(target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("name", ["pack", "pack.zip"])
+@pytest.mark.parametrize("name", ["bag", "bag.zip"])
 def test_a_written_bag_verifies(tmp_path: Path, name: str) -> None:
     written = write_bag(tmp_path / name, contents(a_file("ABC-1/a.mp4", b"abc"), a_file("ABC-1/b.mp4", b"")))
-    check = verify_pack(tmp_path / name)
+    check = verify_bag(tmp_path / name)
     assert check.findings == []
     assert check.fingerprint == written.fingerprint
     assert (written.files, written.size_bytes, written.events) == (2, 3, 3)
@@ -91,20 +91,20 @@ def test_a_written_bag_verifies(tmp_path: Path, name: str) -> None:
 
 
 def test_the_verifier_in_the_pack_runs_alone(tmp_path: Path) -> None:
-    pack = small_bag(tmp_path / "pack")
+    bag = small_bag(tmp_path / "bag")
     alone = [sys.executable, "-I", "-S", "verify.py", "."]
-    good = subprocess.run(alone, cwd=pack, capture_output=True, text=True, check=False)
+    good = subprocess.run(alone, cwd=bag, capture_output=True, text=True, check=False)
     assert good.returncode == 0
     assert "all as recorded" in good.stdout
-    (pack / "data/ABC-1/redacted.mp4").write_bytes(b"something else")
-    bad = subprocess.run(alone, cwd=pack, capture_output=True, text=True, check=False)
+    (bag / "data/ABC-1/redacted.mp4").write_bytes(b"something else")
+    bad = subprocess.run(alone, cwd=bag, capture_output=True, text=True, check=False)
     assert bad.returncode == 1
     assert "WRONG  data/ABC-1/redacted.mp4: is not what was recorded" in bad.stdout
 
 
 def test_five_hundred_flipped_bits_are_all_found(tmp_path: Path) -> None:
-    pack = small_bag(tmp_path / "pack")
-    files = sorted(p for p in pack.rglob("*") if p.is_file())
+    bag = small_bag(tmp_path / "bag")
+    files = sorted(p for p in bag.rglob("*") if p.is_file())
     pick = random.Random(20261124)
     for number in range(500):
         # Every file gets its share, however small; within it any bit.
@@ -115,94 +115,94 @@ def test_five_hundred_flipped_bits_are_all_found(tmp_path: Path) -> None:
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
         fingerprint_tells = path.name == "tagmanifest-sha256.txt"
-        check = verify_pack(pack)
+        check = verify_bag(bag)
         assert check.findings, f"bit {place} of {path.name} was flipped unseen"
         assert fingerprint_tells or any(path.name in f.where for f in check.findings)
         path.write_bytes(whole)
-    assert verify_pack(pack).ok
+    assert verify_bag(bag).ok
 
 
-def _remove(pack: Path) -> None:
-    (pack / "data/ABC-1/redacted.mp4").unlink()
+def _remove(bag: Path) -> None:
+    (bag / "data/ABC-1/redacted.mp4").unlink()
 
 
-def _add(pack: Path) -> None:
-    (pack / "data/ABC-1/extra.mp4").write_bytes(b"x")
+def _add(bag: Path) -> None:
+    (bag / "data/ABC-1/extra.mp4").write_bytes(b"x")
 
 
-def _add_beside(pack: Path) -> None:
-    (pack / "note.txt").write_text("x")
+def _add_beside(bag: Path) -> None:
+    (bag / "note.txt").write_text("x")
 
 
-def _link(pack: Path) -> None:
-    original = pack / "data/ABC-1/redacted.mp4"
-    original.rename(pack.parent / "elsewhere")
-    original.symlink_to(pack.parent / "elsewhere")
+def _link(bag: Path) -> None:
+    original = bag / "data/ABC-1/redacted.mp4"
+    original.rename(bag.parent / "elsewhere")
+    original.symlink_to(bag.parent / "elsewhere")
 
 
-def _no_log(pack: Path) -> None:
-    (pack / "custody-log.jsonl").unlink()
+def _no_log(bag: Path) -> None:
+    (bag / "custody-log.jsonl").unlink()
 
 
-def _swap_and_reseal(pack: Path) -> None:
+def _swap_and_reseal(bag: Path) -> None:
     """Somebody who replaces a file and makes both manifests anew still contradicts the record of exhibits."""
-    film = pack / "data/ABC-1/redacted.mp4"
+    film = bag / "data/ABC-1/redacted.mp4"
     before = hashlib.sha256(film.read_bytes()).hexdigest()
     film.write_bytes(b"another film")
-    manifest = pack / "manifest-sha256.txt"
+    manifest = bag / "manifest-sha256.txt"
     old_manifest = hashlib.sha256(manifest.read_bytes()).hexdigest()
     manifest.write_text(manifest.read_text().replace(before, hashlib.sha256(b"another film").hexdigest()))
-    tags = pack / "tagmanifest-sha256.txt"
+    tags = bag / "tagmanifest-sha256.txt"
     tags.write_text(tags.read_text().replace(old_manifest, hashlib.sha256(manifest.read_bytes()).hexdigest()))
 
 
 @pytest.mark.parametrize("tamper", [_remove, _add, _add_beside, _link, _no_log, _swap_and_reseal])
 def test_other_changes_are_found(tmp_path: Path, tamper: Callable[[Path], None]) -> None:
-    pack = small_bag(tmp_path / "pack")
-    tamper(pack)
-    assert not verify_pack(pack).ok
+    bag = small_bag(tmp_path / "bag")
+    tamper(bag)
+    assert not verify_bag(bag).ok
 
 
 def test_a_wrong_fingerprint_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pack = small_bag(tmp_path / "pack")
-    assert main([str(pack), "--fingerprint", verify_pack(pack).fingerprint.upper()]) == 0
-    assert main([str(pack), "--fingerprint", "0" * 64]) == 1
-    assert "not the pack that was sent" in capsys.readouterr().out
+    bag = small_bag(tmp_path / "bag")
+    assert main([str(bag), "--fingerprint", verify_bag(bag).fingerprint.upper()]) == 0
+    assert main([str(bag), "--fingerprint", "0" * 64]) == 1
+    assert "not the case file that was sent" in capsys.readouterr().out
 
 
 def test_a_broken_zip_is_a_finding(tmp_path: Path) -> None:
-    pack = small_bag(tmp_path / "pack.zip")
-    pack.write_bytes(pack.read_bytes()[:-40])
-    assert "not a pack that can be read" in verify_pack(pack).findings[0].what
+    bag = small_bag(tmp_path / "bag.zip")
+    bag.write_bytes(bag.read_bytes()[:-40])
+    assert "not a case file that can be read" in verify_bag(bag).findings[0].what
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("a/bagit.txt", "x")
         archive.writestr("b/bagit.txt", "x")
-    assert not verify_pack(tmp_path / "two.zip").ok
+    assert not verify_bag(tmp_path / "two.zip").ok
 
 
 def test_bytes_that_are_not_as_recorded_are_not_given_out(tmp_path: Path) -> None:
     wrong = replace(a_file("ABC-1/a.mp4", b"abc"), sha256="0" * 64)
-    for name in ("pack", "pack.zip"):
+    for name in ("bag", "bag.zip"):
         with pytest.raises(DigestMismatch, match=r"a\.mp4"):
             write_bag(tmp_path / name, contents(wrong))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bag_is_never_written_over(tmp_path: Path) -> None:
-    small_bag(tmp_path / "pack")
+    small_bag(tmp_path / "bag")
     with pytest.raises(Conflict):
-        small_bag(tmp_path / "pack")
+        small_bag(tmp_path / "bag")
 
 
 @pytest.mark.parametrize("path", ["../a", "/a", "a/../b", "a//b", "a\nb", "con.mp4", ".hidden", "a/"])
 def test_a_path_that_could_escape_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(BadInput):
-        write_bag(tmp_path / "pack", contents(a_file(path, b"")))
+        write_bag(tmp_path / "bag", contents(a_file(path, b"")))
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="two files"):
-        write_bag(tmp_path / "pack", contents(a_file("ABC-1/A.mp4", b""), a_file("ABC-1/a.mp4", b"")))
+        write_bag(tmp_path / "bag", contents(a_file("ABC-1/A.mp4", b""), a_file("ABC-1/a.mp4", b"")))
 
 
 @given(st.text())
@@ -321,8 +321,8 @@ def test_a_log_is_checked_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_record_says_what_the_pack_is(tmp_path: Path) -> None:
-    pack = small_bag(tmp_path / "pack")
-    record = json.loads((pack / "exhibits.json").read_text("utf-8"))
+    bag = small_bag(tmp_path / "bag")
+    record = json.loads((bag / "exhibits.json").read_text("utf-8"))
     assert record["case"] == {"reference": "01AB/12345/26", "title": "High Street"}
-    assert "Payload-Oxum: 456.2" in (pack / "bag-info.txt").read_text("utf-8")
-    assert "verify.py" in (pack / "READ-ME-FIRST.txt").read_text("utf-8")
+    assert "Payload-Oxum: 456.2" in (bag / "bag-info.txt").read_text("utf-8")
+    assert "verify.py" in (bag / "READ-ME-FIRST.txt").read_text("utf-8")
