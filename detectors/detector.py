@@ -1,0 +1,148 @@
+"""What every detector promises, and the geometry that they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+STRIDE = 32
+"""Networks here halve their input five times: both sides of it are multiples of this."""
+
+Picture = npt.NDArray[np.uint8]
+Boxes = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one model saw in one picture; row i of every column belongs together, the surest first.
+
+    Shape: `box_xyxy`: (n, 4); `score`: (n,); `label`: n strings.
+    Units: boxes in pixels of the picture that was given, cut to its edges.
+    """
+
+    box_xyxy: Boxes
+    score: Scores
+    label: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One model file, and what is wanted of it."""
+
+    name: str
+    path: Path
+    longest: int
+    """Pixels of the longer side of the network's input."""
+    threshold: float
+    """Least score that is kept."""
+    single_label: str | None = None
+    """Our label for whatever a model with a single class finds."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Our label for a class of the model; classes not named are kept as they are."""
+    keep: frozenset[str] | None = None
+    """Labels that are wanted; None: all."""
+
+    def labels(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Our label for each of a model's classes."""
+        if self.single_label and len(classes) == 1:
+            return (self.single_label,)
+        return tuple(self.renamed.get(name, name) for name in classes)
+
+
+class Detector(Protocol):
+    """A model, ready to look at pictures of one shape."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Everything that it can find, in our words."""
+        ...
+
+    @property
+    def picture_wh(self) -> tuple[int, int]:
+        """The size in which it wants its pictures; others are scaled first."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """What computes, and how exactly: `openvino bfloat16`."""
+        ...
+
+    def detect(self, picture: Picture) -> Found:
+        """Shape: `picture`: (h, w, 3), RGB, upright."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a picture lies in a network's input: scaled to `inner_wh`, at `offset_xy`, padded to `outer_wh`."""
+
+    inner_wh: tuple[int, int]
+    outer_wh: tuple[int, int]
+    padding: int
+
+    @property
+    def offset_xy(self) -> tuple[int, int]:
+        return (self.outer_wh[0] - self.inner_wh[0]) // 2, (self.outer_wh[1] - self.inner_wh[1]) // 2
+
+    def fill(self, picture: Picture) -> Picture:
+        """The network's input. Shape: (h, w, 3) of `outer_wh`."""
+        w, h = self.inner_wh
+        if picture.shape[:2] != (h, w):
+            shrinking = picture.shape[0] > h
+            picture = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+        if self.inner_wh == self.outer_wh:
+            return np.ascontiguousarray(picture)
+        x, y = self.offset_xy
+        filled = np.full((self.outer_wh[1], self.outer_wh[0], 3), self.padding, np.uint8)
+        filled[y : y + h, x : x + w] = picture
+        return filled
+
+    def back(self, box_xyxy: Boxes, picture_wh: tuple[int, int]) -> Boxes:
+        """Boxes of the network's input as boxes of the picture, cut to its edges."""
+        scale = np.array([picture_wh[0] / self.inner_wh[0], picture_wh[1] / self.inner_wh[1]] * 2, np.float32)
+        moved = (box_xyxy - np.array(self.offset_xy * 2, np.float32)) * scale
+        inside: Boxes = np.clip(moved, 0, np.array(picture_wh * 2, np.float32)).astype(np.float32)
+        return inside
+
+
+def letterbox(size_wh: tuple[int, int], longest: int, padding: int) -> Letterbox:
+    """A whole picture of `size_wh`, its longer side made `longest`, in the smallest input that holds it."""
+    scale = longest / max(size_wh)
+    w, h = (max(1, round(side * scale)) for side in size_wh)
+    return Letterbox((w, h), (math.ceil(w / STRIDE) * STRIDE, math.ceil(h / STRIDE) * STRIDE), padding)
+
+
+def suppress(box_xyxy: Boxes, score: Scores, group: npt.NDArray[np.int64], iou: float, most: int) -> npt.NDArray[np.int64]:
+    """Non-maximum suppression within each group: the rows to keep, the surest first."""
+    if not len(score):
+        return np.zeros(0, np.int64)
+    order = np.argsort(-score, kind="stable")
+    # Shifting each group to a place of its own makes one pass do for all.
+    shifted = box_xyxy + (group * (float(box_xyxy.max()) + 1))[:, None].astype(np.float32)
+    area = (shifted[:, 2] - shifted[:, 0]) * (shifted[:, 3] - shifted[:, 1])
+    kept: list[int] = []
+    while len(order) and len(kept) < most:
+        first, rest = order[0], order[1:]
+        kept.append(int(first))
+        overlap = np.maximum(
+            0, np.minimum(shifted[first, 2:], shifted[rest, 2:]) - np.maximum(shifted[first, :2], shifted[rest, :2])
+        )
+        both = overlap[:, 0] * overlap[:, 1]
+        order = rest[both <= iou * (area[first] + area[rest] - both)]
+    return np.array(kept, np.int64)
+
+
+NOTHING = Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())

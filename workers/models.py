@@ -1,0 +1,164 @@
+"""Which models a DETECT run uses, made ready for this machine; the worker's side.
+
+`detect_params` gives the task's parameters; `model_hashes` and `without_paths` what a Recipe keeps of them.
+Weights for a processor are exported once per file, under a lock, in a child of their own (the task `prepare`), and
+kept under DATA/cache/models/: the detecting child only reads them, and never loads torch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from config.models import ModelFormat, ModelLine, ModelTask, catalogue
+from config.settings import Settings
+from detectors import weights
+from detectors.device import has_gpu
+from evidence.errors import NoDetector, WrongWeights
+from evidence.ports import Progress
+from workers import child
+
+NO_WEIGHTS = "not analysed: no weights"
+NOT_CONFIGURED = "not analysed: no model is configured"
+_PREPARE_VERSION = 1
+"""Raised when what the task `prepare` writes changes."""
+_PREPARE_TIMEOUT_S = 1800
+
+
+def detect_params(
+    settings: Settings, progress: Progress, tasks: frozenset[ModelTask] = frozenset(ModelTask)
+) -> dict[str, Any]:
+    """`detectors`, `keep` and `not_looked_for` for the task `detect`; without `segment` and `original`'s stream.
+
+    A model that isn't there is a line in `not_looked_for`, never an error and never silence.
+
+    Raises: WrongWeights when a model file is there but isn't the one in the catalogue; StepFailed, Cancelled from
+        preparing one.
+    """
+    lines = catalogue(settings.model_folders)
+    found: list[dict[str, Any]] = []
+    missing: list[dict[str, str]] = []
+    for task in ModelTask:
+        if task not in tasks:
+            continue
+        names = _configured(settings)[task]
+        chosen = _first_there(lines, names, settings.model_folders)
+        if chosen is None:
+            missing.append({"what": task.value, "reason": NO_WEIGHTS if names else NOT_CONFIGURED})
+        else:
+            found.append(_spec(*chosen, settings, progress))
+    return {"detectors": found, "keep": list(settings.detect_labels), "not_looked_for": missing}
+
+
+def available(settings: Settings, task: ModelTask) -> ModelLine:
+    """The model that would be used. Raises: NoDetector when there is none, WrongWeights."""
+    chosen = _first_there(catalogue(settings.model_folders), _configured(settings)[task], settings.model_folders)
+    if chosen is None:
+        raise NoDetector(f"no model for {task.value} is here")
+    return chosen[0]
+
+
+def model_hashes(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The SHA-256 of each model's weights, for the Recipe."""
+    return tuple(sorted(spec["sha256"] for spec in params["detectors"]))
+
+
+def without_paths(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The same parameters without what differs from machine to machine, and scores as text, for the Recipe."""
+    here_only = {"path", "file_sha256", "runtime"}
+    specs = [
+        {k: str(v) if isinstance(v, float) else v for k, v in s.items() if k not in here_only} for s in params["detectors"]
+    ]
+    return {**params, "detectors": specs}
+
+
+def _configured(settings: Settings) -> dict[ModelTask, tuple[str, ...]]:
+    return {
+        ModelTask.OBJECTS: (settings.object_model,) if settings.object_model else (),
+        ModelTask.FACES: settings.face_models,
+        ModelTask.PLATES: (settings.plate_model,) if settings.plate_model else (),
+    }
+
+
+def _first_there(
+    lines: Mapping[str, ModelLine], names: tuple[str, ...], folders: tuple[Path, ...]
+) -> tuple[ModelLine, Path] | None:
+    for name in names:
+        if name not in lines:
+            raise NoDetector(
+                f"the model {name!r} is in no catalogue", hint="See exhibit models list, or correct the settings."
+            )
+        path = weights.find(lines[name], folders)
+        if path is not None:
+            return lines[name], path
+    return None
+
+
+def _spec(line: ModelLine, path: Path, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """One entry of the task's `detectors`."""
+    runtime, file_sha256 = "openvino", line.sha256
+    if line.format is ModelFormat.ULTRALYTICS:
+        if has_gpu():
+            runtime = "torch"
+        else:
+            path = prepared(line.sha256, path, settings.cache_dir / "models", settings.child_memory_bytes, progress)
+            file_sha256 = weights.sha256_of(path / "model.json")
+    return {
+        "name": line.name,
+        "task": line.task.value,
+        "format": line.format.value,
+        "runtime": runtime,
+        "path": str(path),
+        "sha256": line.sha256,
+        "file_sha256": file_sha256,
+        "licence": line.licence,
+        "input_size": line.input_size,
+        "threshold": line.threshold,
+        "low_threshold": line.low_threshold,
+        "labels": line.labels,
+    }
+
+
+def prepared(sha256: str, path: Path, cache: Path, memory_bytes: int, progress: Progress) -> Path:
+    """The folder with these weights as an OpenVINO network; made by a child the first time.
+
+    Whoever comes second waits for the first. A folder whose files are not what was written is made anew.
+    """
+    folder = cache / f"{sha256}-{_PREPARE_VERSION}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache / f"{sha256}.lock"):
+        if _whole(folder):
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".preparing-") as scratch:
+            out = Path(scratch) / "out"
+            out.mkdir()
+            limits = child.Limits(memory_bytes=memory_bytes, timeout_s=_PREPARE_TIMEOUT_S)
+            child.run(child.Job("prepare", {"weights": path}, out, {"sha256": sha256}), limits, lambda *_: progress(0, 0))
+            out.rename(folder)
+    if not _whole(folder):
+        raise WrongWeights(
+            f"the prepared copy of {path.name} in {folder} is damaged", hint="Remove that folder, then retry."
+        )
+    return folder
+
+
+def _whole(folder: Path) -> bool:
+    about = folder / "model.json"
+    if not about.is_file():
+        return False
+    files: dict[str, str] = json.loads(about.read_text("utf-8"))["files"]
+    return all((folder / name).is_file() and weights.sha256_of(folder / name) == sha for name, sha in files.items())
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,155 @@
+"""DETECT: every model looks at every frame of one segment.
+
+Input `original`. Params: `stream_index` (of the video stream), `segment` ({"number", "start_pts", "end_pts",
+"frame_count"}; 0, null, null, 0 for the whole), `max_pixels`, `max_duration_s`, and those of
+`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`.
+
+In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
+label, model; in its metadata the pts of every frame that decoded.
+Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "damage": {"count", "entries"}}.
+Without a single detector the frames are still read: that they decode is part of the record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config.models import ModelTask
+from detectors.detector import Detector, Found
+from detectors.load import load
+from detectors.table import SegmentSeen, write_raw
+from evidence.ports import Progress
+from evidence.track import Detections
+from media.frames import Frame, FrameReader, read_frames
+
+_AHEAD = 3
+"""Frames that may wait for their models: enough to keep decoding and inference both busy."""
+
+
+def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
+    segment = params["segment"]
+    limits = {name: params[name] for name in ("max_pixels", "max_duration_s") if name in params}
+    with read_frames(
+        inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
+    ) as reader:
+        look = _Look(params["detectors"], frozenset(params["keep"]))
+        seen = _look_at_all(reader, look, segment["frame_count"], progress)
+        damage = {"count": reader.damage.count, "entries": reader.damage.entries}
+    about = {
+        "size_wh": list(look.size_wh),
+        "models": look.models,
+        "looked_for": sorted({label for d in look.detectors for label in d.labels}),
+        "not_looked_for": [*params["not_looked_for"], *_unknown_labels(params, look.detectors)],
+        "damage": damage,
+    }
+    found = seen.detections(reader.time_base)
+    write_raw(SegmentSeen(segment["number"], np.array(seen.frame_pts, np.int64), found, about), out / "raw.parquet")
+    return {"frames": len(seen.frame_pts), "detections": len(found), **about}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Columns that grow frame by frame."""
+
+    frame_pts: list[int] = field(default_factory=list)
+    frame: list[int] = field(default_factory=list)
+    box: list[np.ndarray[Any, np.dtype[np.float32]]] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+    model: list[str] = field(default_factory=list)
+
+    def add(self, frame: int, model: str, found: Found, scale_xy: tuple[float, float]) -> None:
+        self.frame += [frame] * len(found)
+        self.box.append(found.box_xyxy * np.array(scale_xy * 2, np.float32))
+        self.score += found.score.tolist()
+        self.label += found.label
+        self.model += [model] * len(found)
+
+    def detections(self, time_base: Fraction) -> Detections:
+        frame = np.array(self.frame, np.int64)
+        return Detections(
+            frame=frame,
+            pts=np.array(self.frame_pts, np.int64)[frame] if len(frame) else frame,
+            box_xyxy=np.concatenate([np.zeros((0, 4), np.float32), *self.box]),
+            score=np.array(self.score, np.float32),
+            label=tuple(self.label),
+            model=tuple(self.model),
+            time_base=time_base,
+        )
+
+
+class _Look:
+    """The models, opened for the first picture's shape; each computes in a thread of its own."""
+
+    def __init__(self, specs: Iterable[Mapping[str, Any]], keep: frozenset[str]) -> None:
+        self._specs, self._keep = tuple(specs), keep
+        self.size_wh = (0, 0)
+        self.detectors: tuple[Detector, ...] = ()
+        self.models: list[dict[str, Any]] = []
+        self._threads: tuple[ThreadPoolExecutor, ...] = ()
+
+    def open_for(self, size_wh: tuple[int, int], stack: ExitStack) -> None:
+        self.size_wh = size_wh
+        self.detectors = tuple(load(spec, size_wh, self._keep) for spec in self._specs)
+        self._threads = tuple(stack.enter_context(ThreadPoolExecutor(1)) for _ in self.detectors)
+        for spec, detector in zip(self._specs, self.detectors, strict=True):
+            runtime, _, precision = detector.runtime.rpartition(" ")
+            self.models.append(
+                {
+                    **{name: spec[name] for name in ("name", "task", "sha256", "licence")},
+                    "runtime": runtime,
+                    "precision": precision,
+                    "input_wh": list(detector.picture_wh),
+                }
+            )
+
+    def at(self, frame: Frame) -> list[Future[Found]]:
+        pictures = [frame.small_rgb(detector.picture_wh) for detector in self.detectors]
+        return [
+            thread.submit(detector.detect, picture)
+            for thread, detector, picture in zip(self._threads, self.detectors, pictures, strict=True)
+        ]
+
+
+def _look_at_all(reader: FrameReader, look: _Look, expected: int, progress: Progress) -> _Seen:
+    seen = _Seen()
+    waiting: deque[tuple[int, tuple[int, int], list[Future[Found]]]] = deque()
+
+    def take_first() -> None:
+        number, (width, height), answers = waiting.popleft()
+        for detector, answer in zip(look.detectors, answers, strict=True):
+            w, h = detector.picture_wh
+            seen.add(number, detector.name, answer.result(), (width / w, height / h))
+        progress(number + 1, max(expected, number + 1))
+
+    with ExitStack() as stack:
+        for number, frame in enumerate(reader):
+            if number == 0:
+                look.open_for(frame.upright_size_wh, stack)
+            seen.frame_pts.append(frame.pts)
+            waiting.append((number, frame.upright_size_wh, look.at(frame)))
+            if len(waiting) > _AHEAD:
+                take_first()
+        while waiting:
+            take_first()
+    return seen
+
+
+def _unknown_labels(params: Mapping[str, Any], detectors: tuple[Detector, ...]) -> list[dict[str, str]]:
+    """Labels that were asked for and that the object model doesn't know: said, not passed over."""
+    for spec, detector in zip(params["detectors"], detectors, strict=False):
+        if spec["task"] == ModelTask.OBJECTS.value:
+            return [
+                {"what": label, "reason": f"not analysed: the model {detector.name} has no such class"}
+                for label in sorted(set(params["keep"]) - set(detector.labels))
+            ]
+    return []
