@@ -213,7 +213,7 @@ class _Zip:
 
 
 def verify_bag(path: Path) -> BagCheck:
-    """Check every file of a case file (folder or zip) against the manifests, the record of exhibits and the custody log in it."""
+    """Check a case file, a folder or a zip, against its manifests, its record of exhibits and its custody log."""
     if path.is_dir():
         return _verify(_Folder(path))
     try:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from casefile.bag import BagFile, Contents, event_to_json, write_bag
 from casefile.names import exhibit_folder, safe_name, unique_names
 from casefile.record import file_entry
-from casefile.verify import canonical, event_line, main, read_events, verify_log, verify_bag
+from casefile.verify import canonical, event_line, main, read_events, verify_bag, verify_log
 from evidence.audit import GENESIS, AuditEvent, Verb, chain_hash
 from evidence.errors import BadInput, Conflict, DigestMismatch
 
