@@ -6,28 +6,25 @@ Raises (all): NotAllowed, NotFound, Unavailable (DatabaseDown: nothing is shown)
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from evidence.audit import AuditEvent, Verb
 from evidence.case import Act, Case, CaseId, CaseState, Relation, User, UserId, allows
-from evidence.errors import BadInput, CaseClosed, Conflict, NoDetector, NotFound, Unavailable
+from evidence.errors import BadInput, CaseClosed, Conflict, NoDetector, NotFound
 from evidence.exhibit import Exhibit, UploadId
 from evidence.mediatime import Span
 from evidence.redaction import Hide, Redaction
 from evidence.steps import ENDED, Priority, Step, StepRun, StepState
 from evidence.wire import moment_to_json, redaction_to_json
-from storage.index import Hit, Query, TrackRow
+from storage.index import Hit, Output, Query, TrackRow
 from storage.ledger.people import SignedIn
 from storage.ledger.uploads import Upload, UploadState
 from web.context import Context
-from web.exhibit_view import ExhibitView, state, step_lines, storage_words
+from web.exhibit_view import ExhibitView, views, whole_view, with_files
 from web.footage import ALIASES, ORIGINAL, viewing_session
-from web.permission import acts_on_case, acts_on_exhibit, find_case, find_exhibit, require, require_for_some
-
-log = logging.getLogger("exhibit.web")
+from web.permission import acts_on_case, find_case, find_exhibit, require, require_for_some
 
 CLIP_SOURCES = (ORIGINAL, "annotated", "redacted")
 _NO_UPLOAD = "there is no such upload, or it is not yours to see"
@@ -74,7 +71,7 @@ def change_case(
     if urgent is None and closed is None:
         raise BadInput("nothing to change was given", hint='Send "urgent", "closed" or both.')
     changed = context.ledger.cases.change(who.user, case.id, urgent=urgent, closed=closed)
-    _ring(context)  # An urgent case may have steps waiting behind others.
+    context.bell.ring()  # An urgent case may have steps waiting behind others.
     return changed
 
 
@@ -106,20 +103,20 @@ def case_exhibits(context: Context, who: SignedIn, case_id: str) -> list[Exhibit
     case = find_case(context, who, Act.SEE_CASE, case_id)
     require_for_some(context, who, Act.SEE_EXHIBIT)
     _looked(context, who, f"exhibits:{case.id}", case_id=case.id)
-    return _views(context, who, context.index.exhibits_of(case.id), context.index.step_runs(case_id=case.id))
+    return views(context, who, context.index.exhibits_of(case.id), context.index.step_runs(case_id=case.id))
 
 
 def my_exhibits(context: Context, who: SignedIn) -> list[ExhibitView]:
     """What he uploaded himself, newest first."""
     require_for_some(context, who, Act.SEE_EXHIBIT)
     _looked(context, who, "exhibits:own")
-    return _views(context, who, context.index.exhibits_by(who.user))
+    return views(context, who, context.index.exhibits_by(who.user))
 
 
 def view_exhibit(context: Context, who: SignedIn, exhibit_id: str) -> ExhibitView:
     exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
     _looked(context, who, f"exhibit:{exhibit.id}", exhibit=exhibit)
-    return _view(context, who, exhibit, context.index.step_runs(exhibit.id))
+    return whole_view(context, who, exhibit)
 
 
 def tracks(context: Context, who: SignedIn, exhibit_id: str) -> Sequence[TrackRow]:
@@ -145,7 +142,7 @@ def file_from_tray(context: Context, who: SignedIn, exhibit_id: str, reference: 
             "there is no case with that reference", hint="Check the reference, or have the case made first."
         ) from None
     filed = context.ledger.exhibits.file(who.user, exhibit.id, case.id)
-    _ring(context)
+    context.bell.ring()
     return filed
 
 
@@ -188,7 +185,7 @@ def retry(context: Context, who: SignedIn, exhibit_id: str, step: str) -> list[S
     if not again:
         raise Conflict("the step is still waiting or running", hint="Wait for it, or cancel it first.")
     restarted = [context.ledger.steps.retry(who.user, r.id) for r in again]
-    _ring(context, len(restarted))
+    context.bell.ring(len(restarted))
     return restarted
 
 
@@ -229,15 +226,24 @@ def ask_export(context: Context, who: SignedIn, case_id: str) -> StepRun:
     """The case as a folder with manifest and hashes."""
     case = find_case(context, who, Act.EXPORT, case_id)
     run = context.ledger.steps.ask(who.user.name, Step.EXPORT, case_id=case.id)
-    _ring(context)
+    context.bell.ring()
     return run
 
 
-def exports(context: Context, who: SignedIn, case_id: str) -> list[StepRun]:
-    """Newest first."""
+def exports(context: Context, who: SignedIn, case_id: str) -> list[tuple[StepRun, list[Output]]]:
+    """Newest first, each with its files."""
     case = find_case(context, who, Act.EXPORT, case_id)
     _looked(context, who, f"exports:{case.id}", case_id=case.id)
-    return [r for r in reversed(context.index.step_runs(case_id=case.id)) if r.step is Step.EXPORT]
+    runs = [r for r in reversed(context.index.step_runs(case_id=case.id)) if r.step is Step.EXPORT]
+    return with_files(runs, context.index.outputs(case_id=case.id))
+
+
+def clips(context: Context, who: SignedIn, exhibit_id: str) -> list[tuple[StepRun, list[Output]]]:
+    """Newest first, each with its file."""
+    exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
+    _looked(context, who, f"exhibit:{exhibit.id}", exhibit=exhibit)
+    runs = [r for r in reversed(context.index.step_runs(exhibit.id)) if r.step is Step.CLIP]
+    return with_files(runs, context.index.outputs(exhibit.id, step=Step.CLIP))
 
 
 # --- looking for things, and the log -------------------------------------------------------------------------------
@@ -299,14 +305,6 @@ def _looked(
     )
 
 
-def _ring(context: Context, times: int = 1) -> None:
-    """The row is the truth: a bell that is down only makes the work start a little later."""
-    try:
-        context.bell.ring(times)
-    except Unavailable as exc:
-        log.warning("the bell is down, the sweep will find the work: %s", exc)
-
-
 def _user(context: Context, name_or_id: str) -> User:
     try:
         return context.index.user_by_name(name_or_id)
@@ -324,46 +322,6 @@ def _case_named(context: Context, who: SignedIn, reference_or_id: str) -> Case:
     except NotFound:
         case_id = CaseId(reference_or_id)
     return find_case(context, who, Act.SEE_CASE, case_id)
-
-
-def _view(context: Context, who: SignedIn, exhibit: Exhibit, runs: Sequence[StepRun]) -> ExhibitView:
-    lines = step_lines(exhibit, runs)
-    return ExhibitView(
-        exhibit=exhibit,
-        case=context.index.case(exhibit.case_id) if exhibit.case_id else None,
-        uploaded_by=context.index.user(exhibit.uploaded_by),
-        state=state(exhibit, lines),
-        storage=storage_words(exhibit),
-        steps=lines,
-        outputs=tuple(context.index.outputs(exhibit.id)),
-        acts=acts_on_exhibit(context, who, exhibit),
-    )
-
-
-def _views(
-    context: Context, who: SignedIn, exhibits: Sequence[Exhibit], runs: Sequence[StepRun] | None = None
-) -> list[ExhibitView]:
-    """Without outputs, and only those he may see."""
-    views = []
-    for exhibit in exhibits:
-        acts = acts_on_exhibit(context, who, exhibit)
-        if Act.SEE_EXHIBIT not in acts:
-            continue
-        own = context.index.step_runs(exhibit.id) if runs is None else [r for r in runs if r.exhibit_id == exhibit.id]
-        lines = step_lines(exhibit, own)
-        views.append(
-            ExhibitView(
-                exhibit=exhibit,
-                case=context.index.case(exhibit.case_id) if exhibit.case_id else None,
-                uploaded_by=context.index.user(exhibit.uploaded_by),
-                state=state(exhibit, lines),
-                storage=storage_words(exhibit),
-                steps=lines,
-                outputs=(),
-                acts=acts,
-            )
-        )
-    return views
 
 
 def _runs_of(context: Context, exhibit: Exhibit, step: str) -> list[StepRun]:
@@ -391,5 +349,5 @@ def _ask(context: Context, who: SignedIn, exhibit: Exhibit, step: Step, params: 
     if exhibit.case_id and context.index.case(exhibit.case_id).state is CaseState.CLOSED:
         raise CaseClosed("the case is closed")
     run = context.ledger.steps.ask(who.user.name, step, exhibit_id=exhibit.id, params=params, priority=Priority.NEW)
-    _ring(context)
+    context.bell.ring()
     return run

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from config.settings import Settings
 from evidence.case import Act
 from evidence.ports import Bell, ObjectStore
+from ingest.uploads import Staging
 from storage.index import Index
 from storage.ledger import Ledger
 
@@ -28,6 +29,7 @@ class Context:
     index: Index
     store: ObjectStore
     bell: Bell
+    staging: Staging
 
     @property
     def over_tls(self) -> bool:

@@ -4,6 +4,7 @@ Routes take one of the dependencies:
 
     signed_in          somebody, with the password changed and, for a cookie, the CSRF token right
     signed_in_at_all   the same before the first password was changed (its page, `/me`, signing out)
+    signed_in_unproven for a form that is streamed: the route calls `check_csrf` itself, before it does anything
     from_our_page      nobody yet (signing in): the request must come from this site
 
 The CSRF token travels in the `X-CSRF-Token` header or the form field `csrf_token`.
@@ -74,12 +75,16 @@ async def from_our_page(request: Request) -> None:
 
 
 async def check_csrf(request: Request, who: SignedIn, given: str | None = None) -> None:
-    """Nothing to do for a token (`csrf` is empty) or a safe method. Raises: NotAllowed."""
+    """Nothing to do for a token (`csrf` is empty) or a safe method. Raises: NotAllowed.
+
+    `given` is what a route that reads its body itself found in the field; without it the form is read here.
+    """
     if not who.csrf or request.method in _SAFE:
         return
     await from_our_page(request)
+    body_is_read = given is not None
     given = given or request.headers.get(CSRF_HEADER)
-    if given is None and request.headers.get("content-type", "").startswith(_FORMS):
+    if given is None and not body_is_read and request.headers.get("content-type", "").startswith(_FORMS):
         field = (await request.form()).get(CSRF_FIELD)
         given = field if isinstance(field, str) else None
     if given is None or not hmac.compare_digest(given.encode(), who.csrf.encode()):
@@ -90,10 +95,7 @@ async def check_csrf(request: Request, who: SignedIn, given: str | None = None) 
 
 
 async def who_asks(request: Request) -> SignedIn:
-    """Whoever the token or the cookie names, with no check of CSRF: for routes that read the body themselves.
-
-    Raises: NotSignedIn.
-    """
+    """Whoever the token or the cookie names, with nothing else checked. Raises: NotSignedIn."""
     people = context_of(request).ledger.people
     header = request.headers.get("authorization")
     if header is not None:
@@ -116,7 +118,15 @@ async def signed_in_at_all(request: Request) -> SignedIn:
 
 async def signed_in(request: Request) -> SignedIn:
     """Somebody who may work here. Raises: NotSignedIn, PasswordMustChange, NotAllowed (CSRF)."""
-    who = await signed_in_at_all(request)
+    return _password_changed(await signed_in_at_all(request))
+
+
+async def signed_in_unproven(request: Request) -> SignedIn:
+    """Somebody who may work here, for a route that streams its body and calls `check_csrf` with the field it finds."""
+    return _password_changed(await who_asks(request))
+
+
+def _password_changed(who: SignedIn) -> SignedIn:
     if who.user.must_change_password:
         raise PasswordMustChange("the password given to you has to be changed first")
     return who

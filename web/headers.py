@@ -1,0 +1,106 @@
+"""What every answer carries, and how much a request may carry in."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from evidence.errors import BadInput, TooLarge
+from web.problems import answer, problem_of
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+ALWAYS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_HSTS = "max-age=31536000; includeSubDomains"
+_STATIC_AGE_S = 3600
+MAX_BODY_BYTES = 1024 * 1024
+"""Of a request that isn't an upload."""
+_UPLOADS = ("/uploads", "/upload")
+
+
+class SecurityHeaders:
+    """Sets what an answer hasn't set itself. Everything but the static files is personal data: never stored."""
+
+    def __init__(self, app: ASGIApp, *, over_tls: bool) -> None:
+        self._app = app
+        self._headers = ALWAYS | ({"Strict-Transport-Security": _HSTS} if over_tls else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        static = scope["path"].startswith("/static/")
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                kept = static and message["status"] in {200, 206, 304}
+                headers.setdefault("Cache-Control", f"public, max-age={_STATIC_AGE_S}" if kept else "no-store")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class RequestLimits:
+    """Refuses what no route could use: bodies that are too long, addresses with a NUL (no database text holds one)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            await _refuse(BadInput("the address holds a character that is none"), scope, receive, send)
+            return
+        if scope["path"].startswith(_UPLOADS):
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
+            await _refuse(_too_large(), scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY_BYTES:
+                raise _too_large()
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("the request is too long", hint="Files go to /uploads/; anything else is short.")
+
+
+async def _refuse(error: BadInput, scope: Scope, receive: Receive, send: Send) -> None:
+    await answer(Request(scope, receive), problem_of(error))(scope, receive, send)
