@@ -1,0 +1,48 @@
+"""DETECT: what the models see in one segment of the video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evidence.exhibit import MediaInfo, Segment
+from evidence.steps import Step, StepRun
+from storage.ledger.steps import Result
+from workers.models import detect_params, model_hashes, without_paths
+from workers.steps.media import main_video, media_of, missing_in_words, segment_of
+from workers.tools import Tools
+
+
+def raw_name(segment: int) -> str:
+    return f"raw-{segment}.parquet"
+
+
+def run(tools: Tools, step_run: StepRun) -> Result:
+    """What no model is there for is said in the note and in the details, never passed over.
+
+    Raises: WrongWeights.
+    """
+    exhibit = tools.exhibit(step_run)
+    media = media_of(exhibit)
+    params = {**detect_params(tools.settings, tools.progress), **_where(media, segment_of(media, step_run.segment))}
+    recipe = tools.recipe(Step.DETECT, without_paths(params), models=model_hashes(params))
+    models = [f"{spec['name']} {spec['sha256']}" for spec in params["detectors"]]
+    if kept := tools.made_before(step_run, recipe):
+        return Result(recipe.digest, kept, note=tools.note_of(kept), models=models)
+    with tools.original(exhibit) as original:
+        out, report = tools.child("detect", {"original": original}, {**params, **tools.caps()})
+    note = missing_in_words(report["not_looked_for"])
+    details = {"report": report, "not_looked_for": report["not_looked_for"], "note": note}
+    output = tools.publish(step_run, recipe, out / "raw.parquet", details, name=raw_name(step_run.segment))
+    return Result(recipe.digest, [output], note=note, models=models)
+
+
+def _where(media: MediaInfo, segment: Segment) -> dict[str, Any]:
+    return {
+        "stream_index": main_video(media).index,
+        "segment": {
+            "number": segment.number,
+            "start_pts": segment.start_pts,
+            "end_pts": segment.end_pts,
+            "frame_count": segment.frame_count,
+        },
+    }

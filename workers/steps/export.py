@@ -1,0 +1,104 @@
+"""EXPORT: a whole case as one zip that can be checked without this program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import partial
+
+from casefile.bag import BagFile, Contents, write_bag
+from casefile.names import exhibit_folder, safe_name, unique_names
+from casefile.record import exhibit_entry, file_entry
+from evidence.audit import AuditEvent
+from evidence.case import CaseId
+from evidence.errors import NotFound
+from evidence.exhibit import Exhibit
+from evidence.ports import ObjectStore
+from evidence.steps import Step, StepRun
+from storage.index import Index, Output
+from storage.ledger.steps import Result
+from workers.tools import Tools
+
+_EVENTS_AT_ONCE = 500
+
+
+def run(tools: Tools, step_run: StepRun) -> Result:
+    """Every export is made anew: the custody log in it has grown since the last one."""
+    if step_run.case_id is None:
+        raise NotFound("the step export belongs to no case")
+    case_id = CaseId(step_run.case_id)
+    made_at = step_run.started_at or step_run.created_at
+    contents = contents_of(tools.index, tools.store, case_id, made_by=step_run.requested_by, made_at=made_at)
+    recipe = tools.recipe(Step.EXPORT, {"run": step_run.id, "files": [file.sha256 for file in contents.files]})
+    name = safe_name(f"{contents.case_reference.replace('/', '-')}-{made_at:%Y%m%dT%H%M%SZ}.zip")
+    written = write_bag(tools.scratch / name, contents, tools.progress)
+    details = {
+        "fingerprint": written.fingerprint,
+        "files": written.files,
+        "payload_bytes": written.size_bytes,
+        "events": written.events,
+    }
+    output = tools.publish(step_run, recipe, written.path, details)
+    note = f"{written.files} files; fingerprint {written.fingerprint}"
+    return Result(recipe.digest, [output], note=note)
+
+
+def contents_of(index: Index, store: ObjectStore, case_id: CaseId, *, made_by: str, made_at: datetime) -> Contents:
+    """What a pack of the case holds: each exhibit's original and the newest of everything that was made of it."""
+    case = index.case(case_id)
+    files: list[BagFile] = []
+    entries = []
+    for exhibit in index.exhibits_of(case_id):
+        of_exhibit, entry = _exhibit(index, store, exhibit)
+        files += of_exhibit
+        entries.append(entry)
+    return Contents(
+        case_reference=case.reference,
+        case_title=case.title,
+        made_at=made_at,
+        made_by=made_by,
+        files=tuple(files),
+        exhibits=tuple(entries),
+        events=_events(index, case_id),
+    )
+
+
+def _exhibit(index: Index, store: ObjectStore, exhibit: Exhibit) -> tuple[list[BagFile], dict[str, object]]:
+    outputs = _newest(index.outputs(exhibit.id))
+    folder = exhibit_folder(exhibit.reference)
+    names = unique_names([exhibit.filename, *(output.name for output in outputs)])
+    paths = [f"{folder}/{name}" for name in names]
+    files = [
+        BagFile(
+            paths[0], exhibit.sha256.hex, exhibit.size_bytes, partial(store.read, exhibit.key, version_id=exhibit.version_id)
+        )
+    ]
+    lines = [file_entry(f"data/{paths[0]}", "original", exhibit.sha256.hex, exhibit.size_bytes)]
+    for output, path in zip(outputs, paths[1:], strict=True):
+        files.append(BagFile(path, output.sha256, output.size_bytes, partial(store.read, output.key)))
+        lines.append(file_entry(f"data/{path}", _what(output), output.sha256, output.size_bytes, _details(output)))
+    return files, exhibit_entry(exhibit, index.user(exhibit.uploaded_by).name, lines)
+
+
+def _newest(outputs: Sequence[Output]) -> list[Output]:
+    """One of each name; what steps only hand to each other, and pictures of single tracks, stay in the house."""
+    newest: dict[str, Output] = {}
+    for output in outputs:
+        if output.step not in {Step.DETECT, Step.INDEX}:
+            newest.setdefault(output.name, output)
+    return [newest[name] for name in sorted(newest)]
+
+
+def _what(output: Output) -> str:
+    return f"{output.step.value}, draft" if output.details.get("draft") else output.step.value
+
+
+def _details(output: Output) -> dict[str, object]:
+    return {**output.details, "recipe": output.recipe, "made_at": f"{output.created_at:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _events(index: Index, case_id: CaseId) -> Iterator[AuditEvent]:
+    after = 0
+    while events := index.audit_of_case(case_id, after=after, limit=_EVENTS_AT_ONCE):
+        yield from events
+        after = events[-1].number

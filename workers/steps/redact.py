@@ -1,0 +1,82 @@
+"""REDACT: a draft with faces, and plates where there is a detector for them, covered; or what a person asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import BadInput, NoDetector
+from evidence.redaction import LABELS_OF, Hide, Redaction
+from evidence.steps import Step, StepRun
+from evidence.wire import redaction_from_json, redaction_to_json
+from storage.ledger.steps import Result
+from workers.steps.media import missing_in_words
+from workers.steps.track import TRACKS
+from workers.tools import Tools
+
+DRAFT_VIDEO = "DRAFT-redacted.mp4"
+DRAFT_REPORT = "DRAFT-report.json"
+
+
+def run(tools: Tools, step_run: StepRun) -> Result:
+    """Every redaction made here is a draft: no person has approved it, and everything about it says so.
+
+    Raises: NoDetector when something is to be hidden that nobody looked for; nothing is written then.
+    """
+    exhibit = tools.exhibit(step_run)
+    found = tools.output(exhibit.id, Step.TRACK, TRACKS)
+    tracks = tools.fetch(found, TRACKS)
+    analysis = json.loads(tracks.read_bytes())
+    redaction = _wanted(step_run.params, frozenset(analysis["looked_for"]))
+    params = {"redaction": redaction_to_json(redaction), "draft": True}
+    recipe = tools.recipe(Step.REDACT, params, inputs=[found])
+    if kept := tools.made_before(step_run, recipe):
+        return Result(recipe.digest, kept, note=tools.note_of(kept))
+    with tools.original(exhibit) as original:
+        out, report = tools.child("redact", {"original": original, TRACKS: tracks}, {**params, **tools.caps()})
+    note = _note(redaction, analysis["not_looked_for"])
+    details = {
+        "draft": True,
+        "redaction": params["redaction"],
+        "not_looked_for": analysis["not_looked_for"],
+        "report": report,
+        "note": note,
+    }
+    outputs = [
+        tools.publish(step_run, recipe, out / "redacted.mp4", details, name=DRAFT_VIDEO),
+        tools.publish(step_run, recipe, _marked(out / "report.json"), details, name=DRAFT_REPORT),
+    ]
+    return Result(recipe.digest, outputs, note=note)
+
+
+def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
+    """What a person asked for; of itself: faces, and plates if they were looked for."""
+    if not params:
+        plates = {Hide.PLATES} if LABELS_OF[Hide.PLATES] <= looked_for else set()
+        redaction = Redaction(what=frozenset({Hide.FACES} | plates))
+    else:
+        try:
+            redaction = redaction_from_json(params)
+        except (KeyError, ValueError, TypeError) as exc:
+            raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
+    missing = sorted(what.value for what in redaction.what if not LABELS_OF[what] <= looked_for)
+    if missing:
+        raise NoDetector(
+            f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",
+            hint="Add a model for it (exhibit models add FILE), retry the step detect, then ask again.",
+        )
+    return redaction
+
+
+def _note(redaction: Redaction, not_looked_for: list[dict[str, str]]) -> str:
+    hidden = " and ".join(sorted(what.value for what in redaction.what)) or "the regions that were drawn"
+    return "; ".join(filter(None, [f"draft, approved by nobody: {hidden} covered", missing_in_words(not_looked_for)]))
+
+
+def _marked(report: Path) -> Path:
+    """The report with the word draft in it, whatever the task wrote."""
+    value = json.loads(report.read_bytes())
+    report.write_text(json.dumps({**value, "draft": True}, ensure_ascii=False, indent=1), "utf-8")
+    return report

@@ -1,0 +1,49 @@
+"""A request to stop, and the places where work may be interrupted by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class HandBack(BaseException):
+    """This worker was told to stop: the step goes back to the others.
+
+    Not an Exception, so that nothing on the way takes it for a failure of the step.
+    """
+
+
+class Stop:
+    """Set by a signal. Work sees it where it looks (`check`), and at once where it waits (`may_interrupt`)."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._may_interrupt = False
+
+    def ask(self, *_: object) -> None:
+        """A signal handler. Never breaks into a database transaction: only `may_interrupt` blocks are left early."""
+        self.asked = True
+        if self._may_interrupt:
+            self._may_interrupt = False
+            raise HandBack
+
+    def check(self) -> None:
+        """Raises: HandBack when the worker was told to stop."""
+        if self.asked:
+            raise HandBack
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, or until told to stop."""
+        with suppress(HandBack), self.may_interrupt():
+            time.sleep(seconds)
+
+    @contextmanager
+    def may_interrupt(self) -> Iterator[None]:
+        """Long transfers, in the main thread: leave them at once when the worker is told to stop."""
+        self.check()
+        self._may_interrupt = True
+        try:
+            yield
+        finally:
+            self._may_interrupt = False
