@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evidence.case import Act, Role, User
 from evidence.errors import BadInput, Busy, NotAllowed, TooManyTries
@@ -33,15 +34,11 @@ def change_password(context: Context, who: SignedIn, current: str, new: str) -> 
     if current == new:
         raise BadInput("the new password is the old one", hint="Choose another one, of at least 12 characters.")
     try:
-        checked, _ = sign_in(context, who.user.name, current)
+        token, again = sign_in(context, who.user.name, current)
     except NotAllowed as exc:
         raise NotAllowed("the current password is wrong", hint="Type the password you signed in with.") from exc
-    people = context.ledger.people
-    try:
-        people.set_password(who.user.name, who.user.name, new, must_change=False)
-    finally:
-        people.sign_out(checked)
-    return sign_in(context, who.user.name, new)
+    context.ledger.people.set_password(who.user.name, who.user.name, new, must_change=False, keep_session=again.session)
+    return token, replace(again, user=replace(again.user, must_change_password=False))
 
 
 def users(context: Context, who: SignedIn) -> Sequence[User]:

@@ -23,7 +23,7 @@ from storage.ledger.people import SignedIn
 from storage.ledger.uploads import Upload, UploadState
 from web.context import Context
 from web.exhibit_view import ExhibitView, views, whole_view, with_files
-from web.footage import ALIASES, ORIGINAL, viewing_session
+from web.footage import ALIASES, ORIGINAL
 from web.permission import acts_on_case, find_case, find_exhibit, require, require_for_some
 
 CLIP_SOURCES = (ORIGINAL, "annotated", "redacted")
@@ -296,7 +296,7 @@ def _looked(
     """One event per record and session: pages that follow the progress of work do not fill the log."""
     context.ledger.viewings.open(
         who.user,
-        viewing_session(who),
+        who.session,
         f"record:{at}",
         verb=verb,
         case_id=exhibit.case_id if exhibit else case_id,

@@ -11,14 +11,13 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import Response
 
 from config.settings import Settings
 from evidence.errors import BadInput
-from ingest import tus
 from ingest.receive import Receiver
+from ingest.tus import tus_router
 from ingest.uploads import Staging
 from storage.database import check_schema
 from storage.open import Storage, open_storage
@@ -28,8 +27,8 @@ from web.api.answers import API
 from web.context import Context
 from web.headers import RequestLimits, SecurityHeaders
 from web.pages import pages_router, static_files
-from web.pages.rendering import page
-from web.problems import MEDIA_TYPE, Problem, install
+from web.pages.rendering import error_page
+from web.problems import MEDIA_TYPE, answer, install, problem_of
 from web.signin import cookie_name, signed_in
 from workers.queue import RqBell
 
@@ -58,13 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.checks = health.checks_of(context, lambda: check_schema(storage.engine), bell.listening)
     app.state.metrics = health.Metrics(context)
     # The last added is the outermost.
-    install(app, _problem_page)
+    install(app, error_page)
     app.add_middleware(RequestLimits)
     app.add_middleware(health.Measured, metrics=app.state.metrics)
     app.add_middleware(SecurityHeaders, over_tls=context.over_tls)
     app.include_router(health.router)
     app.include_router(api_router())
-    app.include_router(tus.router(staging, signed_in), prefix="/uploads")
+    app.include_router(tus_router(staging, signed_in, lambda request, error: answer(request, problem_of(error))))
     app.include_router(pages_router())
     app.mount("/static", static_files(), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -83,10 +82,6 @@ def _lifespan(receiver: Receiver, staging: Staging, storage: Storage) -> Any:
             storage.close()
 
     return lifespan
-
-
-def _problem_page(request: Request, problem: Problem) -> Response:
-    return page(request, "problem.html", None, status=problem.status, problem=problem)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from evidence.case import Act, Case, User
 from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, state_of
 from evidence.steps import NEEDS, Step, StepRun, StepState
 from storage.index import Output
+from storage.ledger.people import SignedIn
+from web.context import Context
+from web.permission import acts_on_exhibit
 
 STORED_NOT_LOCKED = "stored, not locked"
 SECURED = "secured"
@@ -78,3 +81,56 @@ def state(exhibit: Exhibit, lines: Sequence[StepLine]) -> ExhibitState:
     moving = any(line.state in {StepState.READY, StepState.RUNNING} for line in lines)
     states = [line.state.value for line in lines if moving or line.state is not StepState.WAITING]
     return state_of(exhibit.condition, states)
+
+
+def whole_view(context: Context, who: SignedIn, exhibit: Exhibit) -> ExhibitView:
+    """One exhibit with its outputs; the caller has asked whether he may see it."""
+    lines = step_lines(exhibit, context.index.step_runs(exhibit.id))
+    case = context.index.case(exhibit.case_id) if exhibit.case_id else None
+    return ExhibitView(
+        exhibit=exhibit,
+        case=case,
+        uploaded_by=context.index.user(exhibit.uploaded_by),
+        state=state(exhibit, lines),
+        storage=storage_words(exhibit),
+        steps=lines,
+        outputs=tuple(context.index.outputs(exhibit.id)),
+        acts=acts_on_exhibit(context, who, exhibit),
+    )
+
+
+def views(
+    context: Context, who: SignedIn, exhibits: Sequence[Exhibit], runs: Sequence[StepRun] | None = None
+) -> list[ExhibitView]:
+    """Those he may see, without their outputs; `runs` are their step runs when the caller has them already."""
+    cases: dict[str, Case] = {}
+    people: dict[str, User] = {}
+    found = []
+    for exhibit in exhibits:
+        acts = acts_on_exhibit(context, who, exhibit)
+        if Act.SEE_EXHIBIT not in acts:
+            continue
+        if exhibit.case_id and exhibit.case_id not in cases:
+            cases[exhibit.case_id] = context.index.case(exhibit.case_id)
+        if exhibit.uploaded_by not in people:
+            people[exhibit.uploaded_by] = context.index.user(exhibit.uploaded_by)
+        own = context.index.step_runs(exhibit.id) if runs is None else [r for r in runs if r.exhibit_id == exhibit.id]
+        lines = step_lines(exhibit, own)
+        found.append(
+            ExhibitView(
+                exhibit=exhibit,
+                case=cases.get(exhibit.case_id or ""),
+                uploaded_by=people[exhibit.uploaded_by],
+                state=state(exhibit, lines),
+                storage=storage_words(exhibit),
+                steps=lines,
+                outputs=(),
+                acts=acts,
+            )
+        )
+    return found
+
+
+def with_files(runs: Sequence[StepRun], outputs: Sequence[Output]) -> list[tuple[StepRun, list[Output]]]:
+    """Each run with the outputs it made."""
+    return [(run, [o for o in outputs if o.step_run_id == run.id]) for run in runs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -81,21 +81,14 @@ def hand_out(context: Context, who: SignedIn, footage: Footage, start: int, leng
     first = next(chunks, b"")
     context.ledger.viewings.open(
         who.user,
-        viewing_session(who),
-        f"{verb.value}:{footage.key}",
+        who.session,
+        footage.key,
         verb=verb,
         case_id=footage.case_id,
         exhibit_id=footage.exhibit_id,
         details=footage.details,
     )
     return _rest(first, chunks)
-
-
-def viewing_session(who: SignedIn, at: datetime | None = None) -> str:
-    """What ranges of one viewing share: the session, or for a token (which lasts for months) the hour."""
-    if who.csrf:
-        return who.session
-    return f"{who.session}:{(at or datetime.now(UTC)):%Y-%m-%dT%H}"
 
 
 def _rest(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
