@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from evidence.errors import BadInput
 from evidence.exhibit import ExhibitId, UploadId
 from evidence.steps import Step
 
 ORIGINALS = "originals/"
 STAGING = "staging/"
 DERIVED = "derived/"
+_LONGEST_KEY = 1024
+_LONGEST_STEP = 255
+"""Units: bytes, between two slashes; what file systems and S3 servers both take."""
 
 
 def original(exhibit: ExhibitId) -> str:
@@ -43,3 +47,15 @@ def derived(exhibit: ExhibitId, step: Step, recipe: str, attempt: int, name: str
 
 def case_export(case_id: str, run: str, attempt: int, name: str) -> str:
     return f"{DERIVED}cases/{case_id}/{run}/{attempt}/{name}"
+
+
+def checked(key: str) -> str:
+    """The key, when it is one that every store takes as nothing but a name.
+
+    Raises: BadInput for one that could mean another place: empty or dotted steps, control characters, backslashes.
+    """
+    steps = key.split("/")
+    odd = any(not step or step.startswith(".") or len(step.encode("utf-8", "replace")) > _LONGEST_STEP for step in steps)
+    if odd or len(key.encode("utf-8", "replace")) > _LONGEST_KEY or not key.isprintable() or "\\" in key:
+        raise BadInput(f"not a key of an object: {key[:80]!r}", hint="This is a fault of the program: please report it.")
+    return key

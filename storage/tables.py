@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -80,6 +81,7 @@ cases = Table(
     Column("urgent", Boolean, nullable=False, server_default="false"),
     Column("created_at", _Moment, nullable=False),
     Column("created_by", ForeignKey("users.id"), nullable=False),
+    Index("uq_cases_reference_lower", text("lower(reference)"), unique=True),
 )
 memberships = Table(
     "memberships",
@@ -159,6 +161,9 @@ exhibits = Table(
     UniqueConstraint("case_id", "reference"),
     UniqueConstraint("case_id", "sha256"),
     Index(None, "uploaded_by"),
+    Index(None, "locked_until"),
+    # NULLs are distinct in a unique constraint: in the tray, the same bytes of the same person are one exhibit.
+    Index("uq_exhibits_unfiled_sha256", "uploaded_by", "sha256", unique=True, postgresql_where=text("case_id IS NULL")),
 )
 step_runs = Table(
     "step_runs",
@@ -201,13 +206,15 @@ outputs = Table(
     Column("step", Text, nullable=False),
     Column("segment", Integer, nullable=False, server_default="0"),
     Column("name", Text, nullable=False, comment="what routes call it: proxy.mp4, annotated.mp4, tracks.json …"),
-    Column("key", Text, nullable=False, unique=True),
+    Column("key", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("content_type", Text, nullable=False),
     Column("recipe", Text, nullable=False),
     Column("details", JSONB, nullable=False, comment="the step's report: models, parameters, what was not looked for"),
     Column("created_at", _Moment, nullable=False),
+    # Two runs with one recipe share the object, and each has its row.
+    UniqueConstraint("step_run_id", "key"),
     Index(None, "exhibit_id", "name"),
     Index(None, "case_id"),
 )

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from evidence.case import Role, User
-from storage.ledger.writer import Writer
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from evidence.audit import Verb
+from evidence.case import Role, User, UserId
+from evidence.errors import BadInput, Busy, Conflict, NotAllowed, NotFound
+from storage.database import lock_number, translated
+from storage.ledger.writer import Act, Writer, clean, new_id
+from storage.rows import AnyRow, user_of
+from storage.tables import sessions, sign_in_failures, tokens, users
+
+_hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106, low memory
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+_SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 1024
+_WINDOW = timedelta(minutes=15)
+_SIGN_IN = "system:sign-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +42,237 @@ class PeopleLedger(Writer):
         self, actor: str, name: str, display_name: str, role: Role, password: str, *, must_change: bool = True
     ) -> User:
         """Raises: Conflict when the name is taken, BadInput for a password under 12 characters or an odd name."""
-        raise NotImplementedError
+        name, shown = _checked_name(name), clean(display_name).strip() or name
+        hashed = _hasher.hash(_checked_password(password))
+        user = User(UserId(new_id()), name, shown[:200], role, must_change_password=must_change)
+        with self._transaction() as (connection, now):
+            self._insert_user(connection, user, hashed, now)
+            self._log(connection, Act(actor, Verb.USER_ADDED, details={"user": name, "role": role.value}), now)
+        return user
+
+    def _insert_user(self, connection: Connection, user: User, hashed: str, now: datetime) -> None:
+        row = {
+            "id": user.id,
+            "name": user.name,
+            "display_name": user.display_name,
+            "role": user.role.value,
+            "password_hash": hashed,
+            "must_change_password": user.must_change_password,
+            "created_at": now,
+        }
+        try:
+            connection.execute(insert(users).values(row))
+        except IntegrityError as exc:
+            raise Conflict(f"there is a user {user.name} already", hint="Choose another name.") from exc
 
     def first_admin(self) -> tuple[User, str] | None:
         """Make the first administrator with a random password and give both; None when any user exists."""
-        raise NotImplementedError
+        password = secrets.token_urlsafe(15)
+        hashed = _hasher.hash(password)
+        user = User(UserId(new_id()), "admin", "Administrator", Role.ADMIN, must_change_password=True)
+        with self._transaction() as (connection, now):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": lock_number("first admin", "")})
+            if connection.execute(select(users.c.id).limit(1)).first() is not None:
+                return None
+            self._insert_user(connection, user, hashed, now)
+            details = {"user": user.name, "role": user.role.value, "first": True}
+            self._log(connection, Act("system:start", Verb.USER_ADDED, details=details), now)
+        return user, password
 
     def disable(self, actor: str, name: str) -> None:
-        """Ends the user's sessions and tokens too."""
-        raise NotImplementedError
+        """Ends the user's sessions and tokens too. Raises: NotFound, Conflict for the last administrator."""
+        with self._transaction() as (connection, now):
+            # All administrators, in one order, so that two of them can't disable each other at the same moment.
+            admins = connection.execute(
+                select(users.c.name)
+                .where(users.c.role == Role.ADMIN.value, ~users.c.disabled)
+                .order_by(users.c.id)
+                .with_for_update()
+            ).scalars()
+            others = [admin for admin in admins if admin != name.lower()]
+            user = _user_row(connection, name)
+            if user.role == Role.ADMIN.value and not others:
+                raise Conflict(f"{user.name} is the last administrator", hint="Add another administrator first.")
+            connection.execute(update(users).where(users.c.id == user.id).values(disabled=True))
+            connection.execute(delete(sessions).where(sessions.c.user_id == user.id))
+            connection.execute(
+                update(tokens).where(tokens.c.user_id == user.id, tokens.c.revoked_at.is_(None)).values(revoked_at=now)
+            )
+            self._log(connection, Act(actor, Verb.USER_CHANGED, details={"user": user.name, "disabled": True}), now)
 
-    def set_password(self, actor: str, name: str, password: str, *, must_change: bool) -> None: ...
+    def set_password(self, actor: str, name: str, password: str, *, must_change: bool, keep_session: str = "") -> None:
+        """A new password. Set by somebody else it ends all of the user's sessions; `keep_session` ends all but that one.
+
+        Raises: BadInput for a password under 12 characters, NotFound.
+        """
+        hashed = _hasher.hash(_checked_password(password))
+        with self._transaction() as (connection, now):
+            user = _user_row(connection, name)
+            connection.execute(
+                update(users).where(users.c.id == user.id).values(password_hash=hashed, must_change_password=must_change)
+            )
+            if keep_session or actor != user.name:
+                ended = (sessions.c.user_id == user.id) & (sessions.c.token_sha256 != keep_session)
+                connection.execute(delete(sessions).where(ended))
+            details = {"user": user.name, "password": True, "must_change": must_change}
+            self._log(connection, Act(actor, Verb.USER_CHANGED, details=details), now)
 
     def sign_in(self, name: str, password: str, *, hours: int, tries: int) -> tuple[str, SignedIn]:
         """The new session's secret token (for the cookie) and who it is. Logged, failures too.
 
+        A name that failed too often is not looked at again until the 15 minutes are over.
+
         Raises: NotAllowed for a wrong name or password (one sentence for both), Busy after `tries` failures in 15 minutes.
         """
-        raise NotImplementedError
+        name = clean(name).strip().lower()[:64]
+        self._count_try(name, tries)
+        with translated(), self._engine.connect() as connection:
+            row = connection.execute(select(users).where(users.c.name == name)).first()
+        # Outside any transaction: it takes long on purpose.
+        right = _right_password(None if row is None else row.password_hash, password)
+        if row is None or row.disabled or not right:
+            with self._transaction() as (connection, now):
+                who = {"user": row.name} if row is not None else {"user": None}  # a mistyped name may be a password
+                self._log(connection, Act(_SIGN_IN, Verb.SIGN_IN_FAILED, details=who), now)
+            raise NotAllowed(
+                "wrong name or password", hint="Check both and try again, or ask an administrator for a new password."
+            )
+        return self._start_session(row, password, timedelta(hours=hours))
 
-    def by_session(self, token: str) -> SignedIn | None: ...
+    def _count_try(self, name: str, tries: int) -> None:
+        """Count this try as failed before looking at it, so that many at once can't outrun the limit."""
+        with self._transaction() as (connection, now):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": lock_number("sign-in", name)})
+            connection.execute(delete(sign_in_failures).where(sign_in_failures.c.at < now - _WINDOW))
+            failed = connection.execute(
+                select(func.count()).select_from(sign_in_failures).where(sign_in_failures.c.name == name)
+            ).scalar_one()
+            if failed < tries:
+                connection.execute(insert(sign_in_failures).values(name=name, at=now))
+                return
+        raise Busy(
+            "too many wrong passwords for this name", hint="Wait 15 minutes, or ask an administrator for a new password."
+        )
 
-    def sign_out(self, token: str) -> None: ...
+    def _start_session(self, row: AnyRow, password: str, length: timedelta) -> tuple[str, SignedIn]:
+        token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        renewed = _hasher.hash(password) if _hasher.check_needs_rehash(row.password_hash) else None
+        with self._transaction() as (connection, now):
+            connection.execute(delete(sign_in_failures).where(sign_in_failures.c.name == row.name))
+            if renewed is not None:
+                connection.execute(update(users).where(users.c.id == row.id).values(password_hash=renewed))
+            connection.execute(delete(sessions).where(sessions.c.user_id == row.id, sessions.c.expires_at < now))
+            session = {
+                "token_sha256": _sha256(token),
+                "user_id": row.id,
+                "csrf": csrf,
+                "created_at": now,
+                "expires_at": now + length,
+            }
+            connection.execute(insert(sessions).values(session))
+            self._log(connection, Act(row.name, Verb.SIGNED_IN), now)
+        return token, SignedIn(user_of(row), _sha256(token), csrf)
+
+    def by_session(self, token: str) -> SignedIn | None:
+        """Who holds this session; None when there is none (any more)."""
+        found = (
+            select(users, sessions.c.csrf)
+            .join(sessions, sessions.c.user_id == users.c.id)
+            .where(sessions.c.token_sha256 == _sha256(token), sessions.c.expires_at > self._clock.now(), ~users.c.disabled)
+        )
+        with translated(), self._engine.connect() as connection:
+            row = connection.execute(found).first()
+        return None if row is None else SignedIn(user_of(row), _sha256(token), row.csrf)
+
+    def sign_out(self, token: str) -> None:
+        with self._transaction() as (connection, now):
+            statement = delete(sessions).where(sessions.c.token_sha256 == _sha256(token)).returning(sessions.c.user_id)
+            user_id = connection.execute(statement).scalar()
+            if user_id is not None:
+                name = connection.execute(select(users.c.name).where(users.c.id == user_id)).scalar_one()
+                self._log(connection, Act(name, Verb.SIGNED_OUT), now)
 
     def create_token(self, actor: str, name: str, label: str, *, days: int = 90) -> str:
-        """A new API token of user `name`; shown once, stored as its SHA-256."""
-        raise NotImplementedError
+        """A new API token of user `name`; shown once, stored as its SHA-256. Raises: NotFound, BadInput."""
+        if not 1 <= days <= 3650:
+            raise BadInput("a token lasts from 1 to 3650 days", hint="Choose a number of days in that range.")
+        token = f"exh_{secrets.token_urlsafe(32)}"
+        with self._transaction() as (connection, now):
+            user = _user_row(connection, name)
+            if user.disabled:
+                raise Conflict(f"user {user.name} is disabled", hint="Make the token for somebody who may sign in.")
+            row = {
+                "token_sha256": _sha256(token),
+                "id": new_id(),
+                "user_id": user.id,
+                "name": clean(label)[:200],
+                "created_at": now,
+                "expires_at": now + timedelta(days=days),
+            }
+            connection.execute(insert(tokens).values(row))
+            details = {"user": user.name, "label": row["name"], "days": days}
+            self._log(connection, Act(actor, Verb.TOKEN_CREATED, details=details), now)
+        return token
 
-    def by_token(self, token: str) -> SignedIn | None: ...
+    def by_token(self, token: str) -> SignedIn | None:
+        """Whose token it is; None when it is none, or no longer."""
+        found = (
+            select(users)
+            .join(tokens, tokens.c.user_id == users.c.id)
+            .where(
+                tokens.c.token_sha256 == _sha256(token),
+                tokens.c.expires_at > self._clock.now(),
+                tokens.c.revoked_at.is_(None),
+                ~users.c.disabled,
+            )
+        )
+        with translated(), self._engine.connect() as connection:
+            row = connection.execute(found).first()
+        return None if row is None else SignedIn(user_of(row), _sha256(token), "")
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _right_password(hashed: str | None, password: str) -> bool:
+    """Takes equally long for a name that isn't there."""
+    try:
+        return _hasher.verify(hashed or _nobodys_hash(), password[:_LONGEST_PASSWORD]) and hashed is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _nobodys_hash() -> str:
+    global _nobody  # noqa: PLW0603 - made on first use: it takes as long as a sign-in
+    if _nobody is None:
+        _nobody = _hasher.hash(secrets.token_urlsafe(16))
+    return _nobody
+
+
+_nobody: str | None = None
+
+
+def _checked_name(name: str) -> str:
+    lowered = name.strip().lower()
+    if not _NAME.fullmatch(lowered):
+        raise BadInput(
+            "a user name has 1 to 64 letters, digits and . _ @ - and starts with a letter or digit",
+            hint="Choose a simple name, as in pc.smith.",
+        )
+    return lowered
+
+
+def _checked_password(password: str) -> str:
+    if not _SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
+        raise BadInput(
+            f"a password has at least {_SHORTEST_PASSWORD} characters", hint="Three random words are easy to keep in mind."
+        )
+    return password
+
+
+def _user_row(connection: Connection, name: str) -> AnyRow:
+    row = connection.execute(select(users).where(users.c.name == name.strip().lower())).first()
+    if row is None:
+        raise NotFound(f"there is no user {name}", hint="exhibit user list shows all of them.")
+    return row
