@@ -105,7 +105,7 @@ class _Look:
             runtime, _, precision = detector.runtime.rpartition(" ")
             self.models.append(
                 {
-                    **{name: spec[name] for name in ("name", "task", "sha256", "licence")},
+                    **{name: spec[name] for name in ("name", "task", "sha256", "licence", "threshold", "low_threshold")},
                     "runtime": runtime,
                     "precision": precision,
                     "input_wh": list(detector.picture_wh),

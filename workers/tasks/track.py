@@ -9,11 +9,13 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
      "time_base": "1/30000",
      "size_wh": [1920, 1080],            # the upright picture that boxes are measured in
      "tracks": [wire.track_to_json, …],  # by first frame, then id; ids from 1
-     "models": [{"name", "task", "sha256", "licence", "runtime", "precision", "input_wh"}, …],   # what really ran
+     "models": [{"name", "task", "sha256", "licence", "threshold", "low_threshold", "runtime",
+                 "precision", "input_wh"}, …],       # what really ran
      "looked_for": ["bicycle", "face", …],                          # labels a model was asked for, sorted
      "not_looked_for": [{"what": "plates", "reason": "not analysed: no weights"}, …]}
 
-`what` in `not_looked_for` is a catalogue task: objects, faces or plates (people are found by the objects model).
+`what` in `not_looked_for` is a catalogue task: objects, faces or plates (people are found by the objects model), or a
+single label that the object model does not know.
 
 `tracks.mot.txt`: MOT 1.1, `frame,id,x,y,w,h,score,class,visibility`, frames from 1, class = position in the sorted
 list of labels that occur, from 1.
@@ -24,3 +26,98 @@ list of labels that occur, from 1.
 Params: `not_looked_for` (as above, added to what the segments say).
 Result: {"frames", "tracks", "labels": {label: tracks}, "looked_for", "not_looked_for", "models"}.
 """
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.table import SegmentSeen, read_raw, write_final
+from detectors.tracker import follow
+from evidence.errors import CorruptMedia, IntegrityError
+from evidence.ports import Progress
+from evidence.track import Detections, Track
+from evidence.wire import track_to_json
+
+
+def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
+    segments = sorted((read_raw(path) for path in inputs.values()), key=lambda s: s.number)
+    seen, frame_pts = join(segments)
+    if not len(frame_pts):
+        raise CorruptMedia("not one frame of the video could be decoded")
+    progress(0, len(frame_pts))
+    models = _once(model for s in segments for model in s.about["models"])
+    tracks, untracked = follow(seen, frame_pts, {m["name"]: m["threshold"] for m in models})
+    about = {
+        "models": models,
+        "looked_for": sorted({label for s in segments for label in s.about["looked_for"]}),
+        "not_looked_for": _once(
+            [*params.get("not_looked_for", []), *(n for s in segments for n in s.about["not_looked_for"])]
+        ),
+    }
+    whole = {
+        "frame_count": len(frame_pts),
+        "frame_pts": frame_pts.tolist(),
+        "time_base": str(seen.time_base),
+        "size_wh": segments[0].about["size_wh"],
+        "tracks": [track_to_json(track) for track in tracks],
+        **about,
+    }
+    (out / "tracks.json").write_text(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), "utf-8")
+    (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
+    write_final(tracks, untracked, out / "detections.parquet")
+    progress(len(frame_pts), len(frame_pts))
+    labels = dict(sorted(Counter(track.label for track in tracks).items()))
+    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, **about}
+
+
+def join(segments: Sequence[SegmentSeen]) -> tuple[Detections, npt.NDArray[np.int64]]:
+    """The detections of all segments with frames counted over the whole video, and the pts of every frame.
+
+    Raises: IntegrityError when segments are missing, overlap, or belong to different videos.
+    """
+    if [s.number for s in segments] != list(range(len(segments))) or not segments:
+        raise IntegrityError("the detections of a segment are missing", hint="Retry the DETECT steps, then this one.")
+    parts = [s.detections for s in segments]
+    frame_pts = np.concatenate([s.frame_pts for s in segments])
+    bases = {part.time_base for s, part in zip(segments, parts, strict=True) if len(s.frame_pts)} or {parts[0].time_base}
+    if len(bases) > 1 or (np.diff(frame_pts) <= 0).any():
+        raise IntegrityError("the segments' frames don't follow one another", hint="Retry PROBE, then the DETECT steps.")
+    starts = np.cumsum([0, *(len(s.frame_pts) for s in segments)])
+    return (
+        Detections(
+            frame=np.concatenate([part.frame + start for part, start in zip(parts, starts, strict=False)]),
+            pts=np.concatenate([part.pts for part in parts]),
+            box_xyxy=np.concatenate([part.box_xyxy for part in parts]),
+            score=np.concatenate([part.score for part in parts]),
+            label=tuple(label for part in parts for label in part.label),
+            model=tuple(model for part in parts for model in part.model),
+            time_base=bases.pop(),
+        ),
+        frame_pts,
+    )
+
+
+def mot_lines(tracks: Sequence[Track]) -> str:
+    """MOT 1.1, sorted by frame, then id."""
+    classes = {label: i for i, label in enumerate(sorted({t.label for t in tracks}), 1)}
+    lines = []
+    for track in tracks:
+        for box in track.boxes:
+            x0, y0, x1, y1 = box.box_xyxy
+            place = f"{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f}"
+            lines.append(
+                (box.frame, track.id, f"{box.frame + 1},{track.id},{place},{box.score:.4f},{classes[track.label]},1")
+            )
+    return "".join(f"{line}\n" for _, _, line in sorted(lines))
+
+
+def _once(values: Any) -> list[Any]:
+    """Equal JSON values once each, in the order in which they came."""
+    return list({json.dumps(value, sort_keys=True): value for value in values}.values())
