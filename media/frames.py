@@ -138,10 +138,14 @@ class FrameReader:
         return stream
 
     @property
+    def rate(self) -> Fraction:
+        """Frames per second on average, as the container tells; for encoders, never for times."""
+        return Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
+
+    @property
     def step(self) -> int:
-        """Ticks from one frame to the next at the stream's average rate, at least 1."""
-        rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
-        return max(1, round(1 / (rate * self.time_base)))
+        """Ticks from one frame to the next at the average rate, at least 1."""
+        return max(1, round(1 / (self.rate * self.time_base)))
 
     def __enter__(self) -> Self:
         return self

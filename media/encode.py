@@ -1,0 +1,227 @@
+"""Writing an MP4 that browsers play: the source's times, rotation, shape and colours; nothing else of its metadata."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import av.container
+import av.error
+import av.packet
+import av.stream
+import av.video
+import av.video.frame
+from av.codec.context import Flags
+
+from evidence.errors import CorruptMedia, NoSpace
+from media.frames import Frame, FrameReader
+from media.planes import Converter, OutputForm, output_form
+from media.sound import SoundTracks
+
+_MAX_TIMESCALE = 2**31 - 1
+_BITEXACT = int(av.container.Flags.bitexact.value)
+_FRAME_DURATION = int(Flags.frame_duration.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """x264's settings. Units: `key_frame_s` is the longest way to seek, in seconds."""
+
+    crf: int = 18
+    preset: str = "veryfast"
+    key_frame_s: int = 2
+
+
+@dataclass(slots=True)
+class Written:
+    """What came of a rendering: numbers and plain sentences for its report."""
+
+    frames: int = 0
+    shift: Fraction = Fraction(0)
+    """Seconds taken off every time of the source, so that the file does not start hours after zero."""
+    video: list[str] = field(default_factory=list)
+    audio: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    damage_count: int = 0
+    encoding: Encoding = field(default_factory=Encoding)
+    size_wh: tuple[int, int] = (0, 0)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "frames": self.frames,
+            "shift_s": str(self.shift),
+            "video": self.video,
+            "audio": self.audio,
+            "damage": self.damage,
+            "damage_count": self.damage_count,
+            "encoding": {"codec": "h264", **asdict(self.encoding)},
+            "size_wh": list(self.size_wh),
+        }
+
+
+class VideoWriter:
+    """One MP4 under `path`, there only when it is whole: written beside it, and moved when `close` succeeds.
+
+    Used in a `with`; leaving it by an exception removes what was written.
+    Raises: NoSpace; CorruptMedia when the encoder can't go on.
+    """
+
+    def __init__(self, path: Path, first: Frame, rate: Fraction | None, encoding: Encoding, title: str = "") -> None:
+        self._path, self._part = path, path.with_name(path.name + ".part")
+        self.form: OutputForm = output_form(first.picture)
+        self._converter = Converter(self.form)
+        self._tick = Fraction(1, first.time_base.denominator)
+        if self._tick.denominator > _MAX_TIMESCALE:
+            raise CorruptMedia("the recording counts time in steps too small to be written")
+        options = {"movflags": "+faststart", "video_track_timescale": str(self._tick.denominator)}
+        options["movie_timescale"] = str(self._tick.denominator)
+        self._out = av.open(str(self._part), "w", format="mp4", container_options=options)
+        # No version of a library, no time of making: what is in the file is the picture and the sound.
+        self._out.flags |= _BITEXACT
+        if title:
+            self._out.metadata["title"] = title
+        self.stream = self._add_stream(first, rate, encoding)
+
+    def _add_stream(self, first: Frame, rate: Fraction | None, encoding: Encoding) -> av.video.VideoStream:
+        rate = min(max(rate or Fraction(25), Fraction(1, 10)), Fraction(1000)).limit_denominator(65535)
+        keyint = max(1, round(rate * encoding.key_frame_s))
+        options = {"crf": str(encoding.crf), "preset": encoding.preset, "a53cc": "0", "g": str(keyint)}
+        stream = self._out.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height = self.form.size_wh
+        stream.pix_fmt = self.form.pixel_format
+        context = stream.codec_context
+        context.time_base = self._tick
+        # So that the last frame is shown for as long as it was.
+        context.flags |= _FRAME_DURATION
+        source = first.picture
+        context.color_range = 2 if self.form.full_range else int(source.color_range)
+        context.colorspace = self.form.colour_space
+        context.color_primaries, context.color_trc = int(source.color_primaries), int(source.color_trc)
+        matrix = first.orientation.matrix
+        if matrix is not None:
+            stream.set_display_matrix(matrix)
+        return stream
+
+    def set_shape(self, sample_aspect_ratio: Fraction | None) -> None:
+        """Pixels that are not square stay so."""
+        if sample_aspect_ratio and sample_aspect_ratio != 1:
+            self.stream.codec_context.sample_aspect_ratio = sample_aspect_ratio
+
+    @property
+    def container(self) -> av.container.OutputContainer:
+        return self._out
+
+    def convert(self, picture: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
+        """The picture in the output's form, to be painted on and then written."""
+        return self._converter.convert(picture)
+
+    def write(self, picture: av.video.frame.VideoFrame, pts: int, time_base: Fraction) -> None:
+        picture = self._converter.finish(picture)
+        picture.time_base = self._tick
+        picture.pts = pts * time_base.numerator
+        picture.duration = picture.duration * time_base.numerator
+        # Else x264 repeats the source's own choice of frame types.
+        picture.pict_type = 0
+        with _translated():
+            self.mux(self.stream.encode(picture))
+
+    def mux(self, packets: Iterable[av.packet.Packet[Any]]) -> None:
+        with _translated():
+            for packet in packets:
+                self._out.mux(packet)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            self._discard()
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        try:
+            with _translated():
+                self.mux(self.stream.encode(None))
+                self._out.close()
+            self._part.replace(self._path)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        with suppress(av.error.FFmpegError, ValueError):
+            self._out.close()
+        self._part.unlink(missing_ok=True)
+
+
+class _translated:  # noqa: N801 - reads as a phrase: with _translated()
+    """FFmpeg's errors while writing, as ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(value, av.error.FFmpegError):
+            if value.errno == errno.ENOSPC:
+                raise NoSpace("there is no space left for the video that is being written") from value
+            raise CorruptMedia(f"the video can't be written: {value.strerror}", hint="Read the log of this step.") from value
+
+
+Treat = Callable[[Frame, av.video.frame.VideoFrame], None]
+"""Works on the output picture of a frame, in place."""
+
+
+def render(
+    reader: FrameReader,
+    out: Path,
+    treat: Treat,
+    *,
+    sound: SoundTracks | None,
+    encoding: Encoding = Encoding(),
+    title: str = "",
+    shift: Fraction = Fraction(0),
+    progress: Callable[[int], None] | None = None,
+) -> Written:
+    """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds.
+
+    Raises: CorruptMedia when not one frame decodes; whatever `treat` raises. Then there is no `out`.
+    """
+    frames = iter(reader)
+    first = next(frames, None)
+    if first is None:
+        detail = f": {reader.damage.entries[0]}" if reader.damage else ""
+        raise CorruptMedia(f"not one frame of {reader.path.name} can be decoded{detail}")
+    ticks = round(shift / first.time_base)
+    written = Written(shift=ticks * first.time_base, encoding=encoding)
+    with VideoWriter(out, first, reader.rate, encoding, title) as writer:
+        writer.set_shape(reader.stream.sample_aspect_ratio)
+        if sound is not None:
+            sound.add_to(writer.container, written.shift)
+        frame: Frame | None = first
+        while frame is not None:
+            picture = writer.convert(frame.picture)
+            treat(frame, picture)
+            writer.write(picture, frame.pts - ticks, frame.time_base)
+            written.frames += 1
+            if sound is not None:
+                writer.mux(sound.until((frame.pts - ticks) * frame.time_base))
+            if progress is not None:
+                progress(written.frames)
+            frame = next(frames, None)
+        if sound is not None:
+            writer.mux(sound.rest())
+            written.audio = sound.report()
+        writer.close()
+        written.video = list(writer.form.changes)
+        written.size_wh = writer.form.size_wh
+    written.damage, written.damage_count = list(reader.damage.entries), reader.damage.count
+    if reader.retimed:
+        written.video.append(f"{reader.retimed} frame(s) had no time of their own and were given the next one")
+    return written
