@@ -129,9 +129,14 @@ class MediaInfo:
 
     @property
     def main_video(self) -> VideoInfo | None:
-        """The stream that is looked at: the real moving picture with most pixels; the first among equals."""
+        """The stream that is looked at: of those that run through the recording, the one with most pixels.
+
+        A phone's motion photograph has a second stream of one or two large frames: that one does not run through.
+        """
         moving = [v for v in self.video if not v.attached_picture and v.frame_count > 0]
-        return max(moving, key=lambda v: (v.frame_count > 1, v.size_wh[0] * v.size_wh[1], -v.index), default=None)
+        most = max((v.frame_count for v in moving), default=0)
+        through = [v for v in moving if v.frame_count * 2 >= most]
+        return max(through, key=lambda v: (v.size_wh[0] * v.size_wh[1], -v.index), default=None)
 
 
 @dataclass(frozen=True, slots=True)
