@@ -24,6 +24,7 @@
     ├── StepFailed               a media child ended without a result
     └── Unavailable              a part is down; trying again can help
         ├── StoreDown
+        │   └── StoreUnfaithful  it answers, but not with what it was given
         ├── DatabaseDown
         ├── WrongSchema          the database is not at this program's version (trying again can't help)
         └── NoSpace
@@ -143,6 +144,10 @@ class Unavailable(ExhibitError):
 
 class StoreDown(Unavailable):
     pass
+
+
+class StoreUnfaithful(StoreDown):
+    hint = "Keep the source medium, and have the store looked at: originals need one that keeps bytes and locks."
 
 
 class DatabaseDown(Unavailable):

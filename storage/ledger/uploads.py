@@ -165,6 +165,24 @@ class UploadLedger(Writer):
             )
         return upload_of(row, tuple(parts[n] for n in sorted(parts)))
 
+    def settle(self, upload: Upload) -> Upload:
+        """The sender could name only an upper bound (a form); what is here is all of it: size = offset, CHECKING.
+
+        Raises: Conflict when it has moved on meanwhile, or nothing is here.
+        """
+        with self._transaction() as (connection, now):
+            same = and_(
+                uploads.c.id == upload.id,
+                uploads.c.offset_bytes == upload.offset_bytes,
+                uploads.c.offset_bytes > 0,
+                uploads.c.state == UploadState.RECEIVING.value,
+            )
+            new = {"size_bytes": uploads.c.offset_bytes, "state": UploadState.CHECKING.value, "updated_at": now}
+            row = connection.execute(update(uploads).where(same).values(new).returning(uploads)).first()
+            if row is None:
+                raise Conflict("the upload has moved on meanwhile")
+        return upload_of(row, upload.parts)
+
     def claim_checking(self, lease: timedelta) -> Upload | None:
         """Take one upload whose bytes are all here and which nobody checks; `attempt` is the fence. SKIP LOCKED.
 
@@ -192,7 +210,10 @@ class UploadLedger(Writer):
             return bool(connection.execute(statement).rowcount)
 
     def refuse(self, upload: Upload, error: str, hint: str) -> None:
-        """Nothing of it was kept: state REFUSED, with the reason in plain words, logged. Raises: Fenced."""
+        """Nothing of it was kept: state REFUSED, with the reason in plain words, logged.
+
+        From RECEIVING, where its first bytes said what it is, or from CHECKING. Raises: Fenced.
+        """
         self._end_check(upload, UploadState.REFUSED, error, hint)
 
     def fail(self, upload: Upload, error: str, hint: str) -> None:
@@ -211,7 +232,8 @@ class UploadLedger(Writer):
                 "updated_at": now,
                 "lease_until": None,
             }
-            if not connection.execute(update(uploads).where(held(upload)).values(new)).rowcount:
+            this = _refusable(upload) if state is UploadState.REFUSED else held(upload)
+            if not connection.execute(update(uploads).where(this).values(new)).rowcount:
                 raise Fenced("another server checks this upload by now")
             if state is UploadState.REFUSED:
                 connection.execute(delete(upload_parts).where(upload_parts.c.upload_id == upload.id))
@@ -279,6 +301,11 @@ class UploadLedger(Writer):
                 act = Act("system:uploads", Verb.UPLOAD_EXPIRED, upload.case_id, upload.exhibit_id, details)
                 self._log(connection, act, now)
         return found
+
+
+def _refusable(upload: Upload) -> ColumnElement[bool]:
+    """Still coming in, or checked by this holder."""
+    return or_(held(upload), and_(uploads.c.id == upload.id, uploads.c.state == UploadState.RECEIVING.value))
 
 
 def held(upload: Upload) -> ColumnElement[bool]:
