@@ -19,9 +19,9 @@ def export(
     case: Annotated[str, typer.Argument(help="Reference of the case.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder to write, or a name ending in .zip.")],
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
-    actor: Annotated[
-        str, typer.Option("--as", help="User name for the custody log; without it: system:cli.")
-    ] = "system:cli",
+    user: Annotated[
+        str | None, typer.Option("--as", help="The user for whom this is done; the custody log names both.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON.")] = False,
 ) -> None:
     """Write a case as a folder that can be checked without this program.
@@ -36,16 +36,14 @@ def export(
     """
     from casefile.bag import write_bag
     from storage import embedded
-    from storage.open import open_storage
+    from storage.open import opened
     from workers.steps.export import contents_of
 
     if out.exists():
         raise Conflict(f"{out} is there already", hint="Choose a new folder: a case file is never written over another.")
-    with embedded.running(load({"data_dir": data})) as settings:
-        storage = open_storage(settings)
+    with embedded.running(load({"data_dir": data})) as settings, opened(settings) as storage:
         found = storage.index.case_by_reference(case)
-        if actor != "system:cli":
-            storage.index.user_by_name(actor)
+        actor = f"system:cli for {storage.index.user_by_name(user).name}" if user else "system:cli"
         viewings = storage.ledger.viewings
         # Before the first byte leaves; a second event, with the fingerprint, says that it did.
         viewings.record(actor, Verb.EXPORTED, case_id=found.id, details={"to": "folder", "state": "started"})
