@@ -27,6 +27,7 @@ from web.footage import ALIASES, ORIGINAL
 from web.permission import acts_on_case, find_case, find_exhibit, require, require_for_some
 
 CLIP_SOURCES = (ORIGINAL, "annotated", "redacted")
+_ALL_RUNS = 1_000_000
 _NO_UPLOAD = "there is no such upload, or it is not yours to see"
 
 
@@ -103,7 +104,7 @@ def case_exhibits(context: Context, who: SignedIn, case_id: str) -> list[Exhibit
     case = find_case(context, who, Act.SEE_CASE, case_id)
     require_for_some(context, who, Act.SEE_EXHIBIT)
     _looked(context, who, f"exhibits:{case.id}", case_id=case.id)
-    return views(context, who, context.index.exhibits_of(case.id), context.index.step_runs(case_id=case.id))
+    return views(context, who, context.index.exhibits_of(case.id), context.index.step_runs(case_id=case.id, limit=_ALL_RUNS))
 
 
 def my_exhibits(context: Context, who: SignedIn) -> list[ExhibitView]:
@@ -234,7 +235,7 @@ def exports(context: Context, who: SignedIn, case_id: str) -> list[tuple[StepRun
     """Newest first, each with its files."""
     case = find_case(context, who, Act.EXPORT, case_id)
     _looked(context, who, f"exports:{case.id}", case_id=case.id)
-    runs = [r for r in reversed(context.index.step_runs(case_id=case.id)) if r.step is Step.EXPORT]
+    runs = [r for r in reversed(context.index.step_runs(case_id=case.id, limit=_ALL_RUNS)) if r.step is Step.EXPORT]
     return with_files(runs, context.index.outputs(case_id=case.id))
 
 

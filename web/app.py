@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
 
 from config.settings import Settings
 from evidence.errors import BadInput
@@ -20,7 +22,7 @@ from ingest.receive import Receiver
 from ingest.tus import tus_router
 from ingest.uploads import Staging
 from storage.database import check_schema
-from storage.open import Storage, open_storage
+from storage.open import Storage, SystemClock, open_storage
 from web import health
 from web.api import api_router
 from web.api.answers import API
@@ -40,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The application over the stores that the settings name. Raises: DatabaseDown, WrongSchema, StoreDown."""
     storage = open_storage(settings)
     bell = RqBell(settings.redis_url)
-    receiver = Receiver(settings, storage.ledger, storage.store, bell)
+    receiver = Receiver(storage.ledger, storage.index, storage.store, bell, settings, clock=SystemClock())
     staging = Staging(storage.ledger, storage.index, storage.store, settings, receiver.wake)
     context = Context(settings, storage.ledger, storage.index, storage.store, bell, staging)
     app = FastAPI(
@@ -54,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.context = context
     app.state.cookie = cookie_name(context)
-    app.state.checks = health.checks_of(context, lambda: check_schema(storage.engine), bell.listening)
+    app.state.checks = health.checks_of(context, lambda: check_schema(storage.engine), bell.listening, receiver)
     app.state.metrics = health.Metrics(context)
     # The last added is the outermost.
     install(app, error_page)
@@ -73,12 +75,15 @@ def create_app(settings: Settings) -> FastAPI:
 def _lifespan(receiver: Receiver, staging: Staging, storage: Storage) -> Any:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        receiver.start()
+        stop = threading.Event()
+        checking = threading.Thread(target=receiver.run, args=(stop,), name="receiver", daemon=True)
+        checking.start()
         try:
             yield
         finally:
-            staging.close()
-            receiver.stop()
+            stop.set()
+            await run_in_threadpool(staging.close)
+            await run_in_threadpool(checking.join, _STOP_WITHIN_S)
             storage.close()
 
     return lifespan

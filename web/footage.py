@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from evidence.audit import Verb
@@ -68,7 +67,7 @@ def find_export(context: Context, who: SignedIn, case_id: str, run: str, name: s
     found = [o for o in context.index.outputs(case_id=case.id, name=name) if o.step_run_id == run]
     if not found:
         raise NotFound("this export has no such file", hint="List the exports of the case to see what is there.")
-    return _made(found[0], _plain(case.reference))
+    return _made(found[0])
 
 
 def hand_out(context: Context, who: SignedIn, footage: Footage, start: int, length: int, verb: Verb) -> Iterator[bytes]:
@@ -126,14 +125,14 @@ def _original(exhibit: Exhibit, case: Case | None) -> Footage:
     )
 
 
-def _made(output: Output, prefix: str) -> Footage:
+def _made(output: Output, prefix: str = "") -> Footage:
     return Footage(
         key=output.key,
         version_id="",
         sha256=output.sha256,
         size_bytes=output.size_bytes,
         content_type=output.content_type,
-        filename=f"{prefix}_{download_name(output)}",
+        filename=f"{prefix}_{download_name(output)}" if prefix else download_name(output),
         created_at=output.created_at,
         inline=output.content_type.startswith(("video/", "image/", "audio/")),
         case_id=output.case_id,
@@ -142,12 +141,14 @@ def _made(output: Output, prefix: str) -> Footage:
     )
 
 
+def is_draft(output: Output) -> bool:
+    """Whether it is, or was cut from, a redacted copy that nobody has approved."""
+    return output.step is Step.REDACT or bool(output.details.get("draft"))
+
+
 def download_name(output: Output) -> str:
-    """The output's own name; a redacted copy that nobody has approved says DRAFT in it."""
-    if output.step is Step.REDACT and output.content_type.startswith("video/") and "DRAFT" not in output.name:
-        path = PurePosixPath(output.name)
-        return f"{path.stem}_DRAFT{path.suffix}"
-    return output.name
+    """The output's own name; a draft says so in it, whoever named it."""
+    return f"DRAFT-{output.name}" if is_draft(output) and "DRAFT" not in output.name else output.name
 
 
 def _prefix(case: Case | None, exhibit: Exhibit) -> str:

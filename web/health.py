@@ -17,15 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evidence.case import Act, allows
 from evidence.errors import DatabaseDown, ExhibitError, NotAllowed, Unavailable
-from evidence.steps import StepState
+from ingest.receive import Receiver
 from web.context import ANYONE, Context, asks, context_of
 from web.signin import signed_in
 
 router = APIRouter(tags=["health"])
 Check = Callable[[], object]
+_LONGEST_ROUND_S = 120
 NEEDED = frozenset({"database", "schema", "store"})
 """Without one of these nothing can be answered. Without the bell everything works, only a little later."""
-_MOST_COUNTED = 10_000
 
 
 class Health(BaseModel):
@@ -45,7 +45,7 @@ def alive() -> Health:
 
 @router.get("/readyz", **asks(ANYONE), responses={503: {"model": Readiness}})
 def ready(request: Request, response: Response) -> Readiness:
-    """Each part, asked now: database, schema, store, bell."""
+    """Each part, asked now: database, schema, store, bell, and the receiver of finished uploads."""
     checks: dict[str, Check] = request.app.state.checks
     parts: dict[str, str] = {}
     for name, check in checks.items():
@@ -102,22 +102,19 @@ class _Work(Collector):
         self._context = context
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily("exhibit_step_runs", "Step runs that are not done.", labels=["state"])
+        yield GaugeMetricFamily("exhibit_step_runs", "Step runs by step and state.", labels=["step", "state"])
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         up = GaugeMetricFamily("exhibit_database_up", "1 when the database answers.")
-        runs = GaugeMetricFamily("exhibit_step_runs", "Step runs that are not done.", labels=["state"])
+        runs = GaugeMetricFamily("exhibit_step_runs", "Step runs by step and state.", labels=["step", "state"])
         try:
-            counts = {
-                state: len(self._context.index.step_runs(states=(state.value,), limit=_MOST_COUNTED))
-                for state in (StepState.READY, StepState.RUNNING, StepState.FAILED, StepState.QUARANTINED)
-            }
+            counts = self._context.index.step_counts()
         except DatabaseDown:
             up.add_metric([], 0)
         else:
             up.add_metric([], 1)
-            for state, count in counts.items():
-                runs.add_metric([state.value], count)
+            for (step, state), count in counts.items():
+                runs.add_metric([step, state], count)
         yield up
         yield runs
 
@@ -149,7 +146,7 @@ class Measured:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def checks_of(context: Context, check_database: Check, check_bell: Check) -> dict[str, Check]:
+def checks_of(context: Context, check_database: Check, check_bell: Check, receiver: Receiver) -> dict[str, Check]:
     """`check_database` raises DatabaseDown or WrongSchema: the first is about the database, the second about the schema."""
 
     def database() -> None:
@@ -160,4 +157,15 @@ def checks_of(context: Context, check_database: Check, check_bell: Check) -> dic
         except Unavailable:
             return  # It answers; `schema` says what is wrong.
 
-    return {"database": database, "schema": check_database, "store": context.store.check, "bell": check_bell}
+    def uploads() -> None:
+        silent_s = time.monotonic() - receiver.last_round
+        if silent_s > _LONGEST_ROUND_S:
+            raise Unavailable(f"finished uploads have not been looked at for {silent_s:.0f} s")
+
+    return {
+        "database": database,
+        "schema": check_database,
+        "store": context.store.check,
+        "bell": check_bell,
+        "receiver": uploads,
+    }

@@ -83,7 +83,8 @@ def list_exports(context: Ctx, who: Who, case_id: str) -> ExportList:
     return ExportList(exports=[Export.of_run(run, files) for run, files in actions.exports(context, who, case_id)])
 
 
-@router.api_route("/{case_id}/exports/{run}/{name}", methods=["GET", "HEAD"], **asks(Act.EXPORT))
+@router.get("/{case_id}/exports/{run}/{name}", response_class=Response, **asks(Act.EXPORT))
+@router.head("/{case_id}/exports/{run}/{name}", include_in_schema=False, **asks(Act.EXPORT))
 async def fetch_export(context: Ctx, who: Who, request: Request, case_id: str, run: str, name: str) -> Response:
     """A file of an export, with HTTP Range."""
     footage = await run_in_threadpool(find_export, context, who, case_id, run, name)

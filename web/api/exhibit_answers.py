@@ -10,12 +10,12 @@ from urllib.parse import quote
 from pydantic import Field
 
 from evidence.exhibit import Exhibit
-from evidence.steps import Step, StepRun
+from evidence.steps import StepRun
 from evidence.wire import media_to_json
 from storage.index import Hit, Output, TrackRow
 from web.api.answers import API, Answer, Moment, Person
 from web.exhibit_view import ExhibitView, StepLine
-from web.footage import download_name
+from web.footage import download_name, is_draft
 
 
 class Video(Answer):
@@ -121,7 +121,7 @@ class OutputAnswer(Answer):
     run: str
     url: str
     filename: str
-    draft: bool = Field(description="A redacted copy that nobody has approved.")
+    draft: bool = Field(description="A redacted copy that nobody has approved, or cut from one.")
     sha256: str
     size_bytes: int
     content_type: str
@@ -141,7 +141,7 @@ class OutputAnswer(Answer):
             run=output.step_run_id,
             url=url,
             filename=download_name(output),
-            draft=output.step is Step.REDACT,
+            draft=is_draft(output),
             sha256=output.sha256,
             size_bytes=output.size_bytes,
             content_type=output.content_type,

@@ -108,7 +108,8 @@ def exhibit_log(context: Ctx, who: Who, exhibit_id: str) -> LogAnswer:
     return LogAnswer.of(actions.exhibit_log(context, who, exhibit_id, limit=_LOG_LIMIT))
 
 
-@router.api_route("/exhibits/{exhibit_id}/outputs/{name}", methods=["GET", "HEAD"], **asks(Act.WATCH))
+@router.get("/exhibits/{exhibit_id}/outputs/{name}", response_class=Response, **asks(Act.WATCH))
+@router.head("/exhibits/{exhibit_id}/outputs/{name}", include_in_schema=False, **asks(Act.WATCH))
 async def fetch_output(
     context: Ctx,
     who: Who,
