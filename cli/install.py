@@ -22,10 +22,10 @@ def bring_up_to_date(settings: Settings) -> Installed:
     Raises: BadInput (no owner's address), DatabaseDown, StoreDown, Unavailable (a store without object lock).
     """
     from storage.migrate import migrate
-    from storage.open import open_storage
+    from storage.open import opened
 
     schema = migrate(settings)
-    storage = open_storage(settings)
-    first = storage.ledger.people.first_admin()
-    admin, password = (first[0].name, first[1]) if first else ("", "")
-    return Installed(schema, storage.store.check(), admin, password)
+    with opened(settings) as storage:
+        first = storage.ledger.people.first_admin()
+        admin, password = (first[0].name, first[1]) if first else ("", "")
+        return Installed(schema, storage.store.check(), admin, password)

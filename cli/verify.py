@@ -57,11 +57,11 @@ def _check_log(data: Path | None, head: str | None) -> LogCheck:
     if head and wanted is None:
         raise BadInput("--head is not NUMBER:HASH", hint="Copy it from what an earlier exhibit verify --log said.")
     from storage import embedded
-    from storage.open import open_storage
+    from storage.open import opened
 
-    with embedded.running(load({"data_dir": data})) as settings:
-        events = open_storage(settings).index.audit_events()
-        noted: list[str] = []
+    noted: list[str] = []
+    with embedded.running(load({"data_dir": data})) as settings, opened(settings) as storage:
+        events = storage.index.audit_events()
         check = verify_log(_as_json(events, int(wanted[1]) if wanted else 0, noted))
     if check.ok and wanted and noted != [wanted[2]]:
         number = int(wanted[1])
