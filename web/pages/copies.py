@@ -1,0 +1,133 @@
+"""What can be fetched of an exhibit: the original, what the steps made, clips and redaction drafts, each with its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from evidence.redaction import AudioPolicy, Hide, Style
+from evidence.steps import Step, StepRun, StepState
+from storage.index import Output
+from web.exhibit_view import ExhibitView, StepLine
+from web.pages import words
+from web.pages.cards import output_url, share_of
+from web.pages.rendering import clock, sentence, size
+
+_MADE = {
+    "proxy.mp4": ("Playable copy", "Smaller, for watching in a browser"),
+    "annotated.mp4": ("Copy with boxes", "Boxes, labels, track numbers, time and reference burnt in"),
+    "tracks.json": ("Tracks, as JSON", "Every box of every track, with frame and exact time"),
+    "tracks.mot.txt": ("Tracks, as MOT 1.1 text", "For tools that read the MOT format"),
+    "detections.parquet": ("Detections, as Parquet", "Every detection, for analysis"),
+}
+"""Outputs that people fetch, in the order of the list; the others are parts of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    name: str
+    facts: str
+    url: str = ""
+    sha256: str = ""
+    draft: bool = False
+    run: StepRun | None = None
+    share: float | None = None
+
+
+def player_origin(view: ExhibitView) -> Fraction:
+    """The moment of the original's stream at which the copies' clock shows zero. Units: seconds."""
+    for output in view.outputs:
+        if output.step is Step.PROXY and output.content_type.startswith("video/"):
+            shift = output.details.get("shift_s", "0")
+            return Fraction(str(shift))
+    return Fraction(0)
+
+
+def copies(view: ExhibitView) -> list[Copy]:
+    """The original first, then what the steps made, then clips, newest first."""
+    exhibit = view.exhibit
+    found = [
+        Copy(
+            "Original",
+            f"{exhibit.filename} · {size(exhibit.size_bytes)} · exactly as it came",
+            output_url(exhibit.id, "original"),
+            exhibit.sha256.hex,
+        )
+    ]
+    newest: dict[str, Output] = {}
+    for output in view.outputs:
+        newest.setdefault(output.name, output)
+    found += [_made(newest[name], *_MADE[name]) for name in _MADE if name in newest]
+    found += [_clip(line, _video_of(view.outputs, line)) for line in _asked(view, Step.CLIP)]
+    return found
+
+
+def drafts(view: ExhibitView) -> list[Copy]:
+    """Every redaction that was asked for or made of itself, newest first."""
+    return [_draft(line, _video_of(view.outputs, line)) for line in _asked(view, Step.REDACT)]
+
+
+def _asked(view: ExhibitView, step: Step) -> list[StepLine]:
+    lines = [line for line in view.steps if line.step is step and line.run is not None]
+    return sorted(lines, key=lambda line: line.run.created_at if line.run else view.exhibit.uploaded_at, reverse=True)
+
+
+def _video_of(outputs: Sequence[Output], line: StepLine) -> Output | None:
+    run = line.run
+    if run is None or run.state is not StepState.DONE:
+        return None
+    return next((o for o in outputs if o.step_run_id == run.id and o.content_type.startswith("video/")), None)
+
+
+def _made(output: Output, name: str, what: str) -> Copy:
+    exhibit = output.exhibit_id or ""
+    return Copy(name, f"{what} · {size(output.size_bytes)}", output_url(exhibit, output.name), output.sha256)
+
+
+def _clip(line: StepLine, output: Output | None) -> Copy:
+    run = line.run
+    assert run is not None
+    source = {"original": "the original", "annotated": "the copy with boxes", "redacted": "the redacted draft"}.get(
+        str(run.params.get("source", "original")), "a copy"
+    )
+    name = f"Clip {_moment(run.params.get('start'))} to {_moment(run.params.get('end'))}"
+    return _asked_copy(name, f"from {source}", line, output, draft=run.params.get("source") == "redacted")
+
+
+def _draft(line: StepLine, output: Output | None) -> Copy:
+    run = line.run
+    assert run is not None
+    wanted: Mapping[str, Any] = (output.details.get("redaction") if output else None) or run.params
+    if wanted:
+        hidden = ", ".join(words.HIDE[Hide(what)].lower() for what in wanted.get("what", ()))
+        style = words.STYLE[Style(wanted.get("style", Style.SOLID))].lower()
+        sound = "sound kept" if AudioPolicy(wanted.get("audio", AudioPolicy.KEEP)) is AudioPolicy.KEEP else "sound removed"
+        name, facts = f"{sentence(hidden, stop=False) or 'Nothing'} hidden", f"{style}, {sound}"
+    else:
+        name, facts = "First draft", "faces, and number plates where there is a detector for them"
+    return _asked_copy(name, facts, line, output, draft=True)
+
+
+def _asked_copy(name: str, facts: str, line: StepLine, output: Output | None, *, draft: bool) -> Copy:
+    run = line.run
+    assert run is not None
+    by = "" if run.requested_by.startswith("system") else f"asked for by {run.requested_by}"
+    bits = [facts, by, size(output.size_bytes) if output else "", sentence(run.error), run.hint if run.error else ""]
+    return Copy(
+        name=name,
+        facts=" · ".join(bit for bit in bits if bit),
+        url=output_url(output.exhibit_id or "", output.name, run.id) if output else "",
+        sha256=output.sha256 if output else "",
+        draft=draft,
+        run=run,
+        share=share_of(line),
+    )
+
+
+def _moment(value: Any) -> str:
+    try:
+        return clock(Fraction(int(value["pts"])) * Fraction(value["time_base"]))
+    except (KeyError, TypeError, ValueError):
+        return "?"

@@ -1,0 +1,194 @@
+"""One exhibit: the player and what was seen, copies and clips, redaction, processing, history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from evidence.case import Act
+from evidence.errors import BadInput, Conflict
+from evidence.mediatime import MediaTime, Span, from_seconds
+from evidence.redaction import AudioPolicy, Hide, Redaction, Style
+from storage.ledger.people import SignedIn
+from web import actions
+from web.context import Context, asks
+from web.pages.cards import exhibit_path
+from web.pages.copies import player_origin
+from web.pages.exhibit_seen import clip_sources, facts, seen
+from web.pages.rendering import back_to, fragment, page, parts, sentence
+from web.signin import Ctx, Who
+
+router = APIRouter()
+_LIVE = {
+    "tags": "exhibit_tags",
+    "notices": "exhibit_notices",
+    "player": "player",
+    "tracks": "tracks",
+    "copies": "copies",
+    "redactions": "redactions",
+    "steps": "steps",
+}
+"""Part of the page → its template."""
+_LONGEST_S = 10**7
+
+
+@router.get("/exhibits/{exhibit_id}", **asks(Act.SEE_EXHIBIT))
+def show_exhibit(
+    request: Request, context: Ctx, who: Who, exhibit_id: str, t: str = "", show: str = "", label: str = ""
+) -> Response:
+    return _page(request, context, who, exhibit_id, t=t, show=show, label=label)
+
+
+@router.get("/exhibits/{exhibit_id}/parts", **asks(Act.SEE_EXHIBIT))
+def exhibit_parts(context: Ctx, who: Who, exhibit_id: str) -> Response:
+    """What changes on an exhibit's page while work goes on."""
+    things = seen(context, who, actions.view_exhibit(context, who, exhibit_id))
+    html = {
+        name: fragment(f"parts/{file}.html", **things, csrf=who.csrf, jump=None, label="") for name, file in _LIVE.items()
+    }
+    versions = {"player": things["player_version"], "tracks": things["tracks_version"]}
+    return parts(not things["working"], versions, **html)
+
+
+def _page(
+    request: Request,
+    context: Context,
+    who: SignedIn,
+    exhibit_id: str,
+    *,
+    t: str = "",
+    show: str = "",
+    label: str = "",
+    form: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
+    hint: str = "",
+) -> Response:
+    """The whole page; also after a form on it was wrong."""
+    view = actions.view_exhibit(context, who, exhibit_id)
+    history = actions.exhibit_log(context, who, exhibit_id) if Act.SEE_AUDIT in view.acts else ()
+    return page(
+        request,
+        "exhibit.html",
+        who,
+        status=400 if errors else 200,
+        jump=_jump(t),
+        label=label,
+        history=sorted(history, key=lambda event: -event.number),
+        facts=facts(view),
+        clip_sources=clip_sources(view),
+        form=form or {},
+        errors=errors or {},
+        hint=hint,
+        **seen(context, who, view, show),
+    )
+
+
+@router.post("/exhibits/{exhibit_id}/clips", **asks(Act.PROCESS))
+def ask_clip(
+    request: Request,
+    context: Ctx,
+    who: Who,
+    exhibit_id: str,
+    start: Annotated[str, Form(alias="from")] = "",
+    end: Annotated[str, Form(alias="to")] = "",
+    source: Annotated[str, Form()] = "original",
+) -> Response:
+    view = actions.view_exhibit(context, who, exhibit_id)
+    origin = player_origin(view)
+    form, errors, hint = {"from": start, "to": end, "source": source}, {}, ""
+    moments: dict[str, MediaTime] = {}
+    for name, text in (("from", start), ("to", end)):
+        try:
+            moments[name] = from_seconds(read_clock(text) + origin)
+        except ValueError:
+            errors[name] = f"Enter the time of the {'first' if name == 'from' else 'last'} frame, such as 1:02.5"
+    if not errors and moments["to"] < moments["from"]:
+        errors["to"] = "The clip must end after it starts"
+    if not errors:
+        try:
+            actions.ask_clip(context, who, exhibit_id, Span(moments["from"], moments["to"]), source)
+        except (BadInput, Conflict) as error:
+            errors, hint = {"from": sentence(str(error))}, error.hint
+    if errors:
+        return _page(request, context, who, exhibit_id, form=form, errors=errors, hint=hint)
+    return back_to(exhibit_path(exhibit_id), "clip-asked", "copies")
+
+
+@router.post("/exhibits/{exhibit_id}/redactions", **asks(Act.PROCESS))
+def ask_redaction(
+    request: Request,
+    context: Ctx,
+    who: Who,
+    exhibit_id: str,
+    what: Annotated[Sequence[str], Form()] = (),
+    style: Annotated[str, Form()] = "",
+    audio: Annotated[str, Form()] = "",
+) -> Response:
+    form = {"what": list(what), "style": style, "audio": audio}
+    errors, hint = {}, ""
+    hidden = frozenset(Hide(w) for w in what if w in set(Hide))
+    if not hidden:
+        errors["what"] = "Choose what to hide"
+    if style not in set(Style):
+        errors["style"] = "Choose how to cover it"
+    if audio not in set(AudioPolicy):
+        errors["audio"] = "Choose what happens to the sound"
+    if not errors:
+        reason = f"asked for by {who.user.name}"
+        redaction = Redaction(what=hidden, style=Style(style), audio=AudioPolicy(audio), reason=reason)
+        try:
+            actions.ask_redaction(context, who, exhibit_id, redaction)
+        except (BadInput, Conflict) as error:
+            errors, hint = {"what": sentence(str(error))}, error.hint
+    if errors:
+        return _page(request, context, who, exhibit_id, form=form, errors=errors, hint=hint)
+    return back_to(exhibit_path(exhibit_id), "redaction-asked", "redaction")
+
+
+@router.post("/exhibits/{exhibit_id}/runs/{run}/retry", **asks(Act.PROCESS))
+def retry(request: Request, context: Ctx, who: Who, exhibit_id: str, run: str) -> Response:
+    try:
+        actions.retry(context, who, exhibit_id, run)
+    except Conflict as error:
+        return _page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
+    return back_to(exhibit_path(exhibit_id), "step-retried", "steps")
+
+
+@router.post("/exhibits/{exhibit_id}/runs/{run}/cancel", **asks(Act.PROCESS))
+def cancel(request: Request, context: Ctx, who: Who, exhibit_id: str, run: str) -> Response:
+    try:
+        actions.cancel(context, who, exhibit_id, run)
+    except Conflict as error:
+        return _page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
+    return back_to(exhibit_path(exhibit_id), "step-cancelled", "steps")
+
+
+def read_clock(text: str) -> Fraction:
+    """Seconds of a time as players show it: `62.5`, `1:02.5`, `0:01:02.5`. Raises: ValueError."""
+    whole = Fraction(0)
+    pieces = text.strip().split(":")
+    if not 1 <= len(pieces) <= 3:
+        raise ValueError(f"{text!r} is no time")
+    for number, piece in enumerate(pieces):
+        last = number == len(pieces) - 1
+        digits = piece.replace(".", "", 1) if last else piece
+        if not (digits.isascii() and digits.isdigit()) or len(piece) > 20:
+            raise ValueError(f"{text!r} is no time")
+        if number and Fraction(piece) >= 60:
+            raise ValueError(f"{text!r} has more than 59 minutes or seconds")
+        whole = whole * 60 + Fraction(piece)
+    if whole > _LONGEST_S:
+        raise ValueError(f"{text!r} is longer than any video")
+    return whole
+
+
+def _jump(text: str) -> str | None:
+    """A link's `?t=` as the player's media fragment; nonsense is ignored."""
+    try:
+        return f"{float(read_clock(text)):.3f}"
+    except ValueError:
+        return None
