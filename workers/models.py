@@ -71,7 +71,7 @@ def model_hashes(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def without_paths(params: Mapping[str, Any]) -> dict[str, Any]:
     """The same parameters without what differs from machine to machine, and scores as text, for the Recipe."""
-    here_only = {"path", "file_sha256", "runtime"}
+    here_only = {"path", "file_sha256", "runtime", "classes"}
     specs = [
         {k: str(v) if isinstance(v, float) else v for k, v in s.items() if k not in here_only} for s in params["detectors"]
     ]
@@ -101,14 +101,15 @@ def _first_there(
 
 
 def _spec(line: ModelLine, path: Path, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """One entry of the task's `detectors`."""
-    runtime, file_sha256 = "openvino", line.sha256
+    """One entry of the task's `detectors`; `classes` in our words where they are known without loading the model."""
+    runtime, file_sha256, classes = "openvino", line.sha256, []
     if line.format is ModelFormat.ULTRALYTICS:
         if has_gpu():
             runtime = "torch"
         else:
             path = prepared(line.sha256, path, settings.cache_dir / "models", settings.child_memory_bytes, progress)
             file_sha256 = weights.sha256_of(path / "model.json")
+            classes = [line.labels.get(name, name) for name in prepared_classes(path)]
     return {
         "name": line.name,
         "task": line.task.value,
@@ -122,6 +123,7 @@ def _spec(line: ModelLine, path: Path, settings: Settings, progress: Progress) -
         "threshold": line.threshold,
         "low_threshold": line.low_threshold,
         "labels": line.labels,
+        "classes": classes,
     }
 
 
@@ -147,6 +149,12 @@ def prepared(sha256: str, path: Path, cache: Path, memory_bytes: int, progress: 
             f"the prepared copy of {path.name} in {folder} is damaged", hint="Remove that folder, then retry."
         )
     return folder
+
+
+def prepared_classes(folder: Path) -> list[str]:
+    """The model's own names of what it finds, as PREPARE wrote them."""
+    classes: list[str] = json.loads((folder / "model.json").read_text("utf-8"))["classes"]
+    return classes
 
 
 def _whole(folder: Path) -> bool:

@@ -1,0 +1,155 @@
+"""`exhibit analyse`: what can be seen in one file, without servers, through the same tasks as the workers' steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.progress import counting
+from config.settings import load
+from evidence.errors import BadInput, Conflict
+from evidence.mediatime import MediaTime
+from workers.alone import MADE, Bench
+
+ANNOTATED = "annotated.mp4"
+
+
+def analyse(
+    file: Annotated[Path, typer.Argument(help="A video.", dir_okay=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for what is found; made when it isn't there.", file_okay=False)],
+    labels: Annotated[
+        str, typer.Option(help="Only these, comma-separated (person,car,face,licence plate …); empty: all.")
+    ] = "",
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Make annotated.mp4 as well, with everything drawn in.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Say the result as JSON, and nothing else.")] = False,
+) -> None:
+    """Find people, vehicles, faces and plates in one video, without any server.
+
+    Writes tracks.json, tracks.mot.txt (MOT 1.1) and detections.parquet into --out, and annotated.mp4 with --annotate.
+    What nothing here can look for is named in the result. Nothing is written when it fails.
+
+    Example: exhibit analyse clip.mp4 --out found/ --annotate
+
+    Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file or a label can't be
+    used; 3 results are in --out already; 130 stopped.
+    """
+    check_readable(file)
+    wanted = tuple(dict.fromkeys(label.strip() for label in labels.split(",") if label.strip()))
+    names = (*MADE, ANNOTATED) if annotate else MADE
+    for name in names:
+        if (out / name).exists():
+            raise Conflict(f"{out / name} is there already", hint="Choose another folder for --out, or move the old result.")
+    with bench(out.absolute().parent, quiet=as_json) as work:
+        sha256 = sha256_of(file)
+        analysis = work.analyse(file.absolute(), wanted)
+        made = [analysis.folder / name for name in MADE]
+        if annotate:
+            made.append(work.annotate(file.absolute(), analysis, file.name))
+        summary = {
+            "file": file.name,
+            "sha256": sha256,
+            "frames": analysis.report["frames"],
+            "found": _found(analysis.tracks),
+            **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models")},
+            "condition": analysis.media.condition.value,
+            "note": analysis.media.note,
+            "outputs": {path.name: sha256_of(path) for path in made},
+        }
+        out.mkdir(parents=True, exist_ok=True)
+        for path in made:
+            put(path, out / path.name)
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        _show(summary, out)
+
+
+@contextmanager
+def bench(beside: Path, *, quiet: bool) -> Iterator[Bench]:
+    """A bench with a scratch folder on the file system of the result; nothing of it stays, Ctrl-C and SIGTERM included."""
+    beside.mkdir(parents=True, exist_ok=True)
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".exhibit-", dir=beside) as scratch:
+            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
+    sys.exit(128 + number)
+
+
+def check_readable(file: Path) -> None:
+    """Raises: BadInput for what is no file, or can't be read."""
+    try:
+        with file.open("rb") as opened:
+            if not opened.read(1):
+                raise BadInput(f"{file} is empty")
+    except OSError as exc:
+        raise BadInput(f"{file} can't be read: {exc.strerror}") from exc
+
+
+def put(made: Path, place: Path) -> None:
+    """Move a finished file to its place, all at once. Raises: Conflict when something came to lie there meanwhile."""
+    try:
+        place.hardlink_to(made)
+    except FileExistsError as exc:
+        raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.") from exc
+    except OSError:  # a file system without hard links
+        shutil.copyfile(made, place)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _found(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for each label: tracks, first and last seen, best score."""
+    of_label: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for track in tracks:
+        of_label[track["label"]].append(track)
+    lines = []
+    for label, some in sorted(of_label.items(), key=lambda line: (-len(line[1]), line[0])):
+        time_base = Fraction(some[0]["time_base"])
+        lines.append(
+            {
+                "label": label,
+                "tracks": len(some),
+                "first_seen": MediaTime(min(t["pts"][0] for t in some), time_base).label(),
+                "last_seen": MediaTime(max(t["pts"][-1] for t in some), time_base).label(),
+                "best_score": max(max(t["score"]) for t in some),
+            }
+        )
+    return lines
+
+
+def _show(summary: dict[str, Any], out: Path) -> None:
+    console = Console()
+    table = Table("label", "tracks", "first seen", "last seen", "best score", title=summary["file"])
+    for line in summary["found"]:
+        table.add_row(line["label"], str(line["tracks"]), line["first_seen"], line["last_seen"], f"{line['best_score']:.2f}")
+    console.print(table)
+    for missing in summary["not_looked_for"]:
+        console.print(f"{missing['what']}: {missing['reason']}", markup=False, highlight=False)
+    if summary["note"]:
+        console.print(summary["note"], markup=False, highlight=False)
+    console.print(f"written to {out}: {', '.join(summary['outputs'])}", markup=False, highlight=False, soft_wrap=True)

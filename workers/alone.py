@@ -1,0 +1,196 @@
+"""The steps' own tasks on one file, without servers: the same children, one after the other, in a scratch folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.models import ModelTask
+from config.settings import Settings
+from evidence.errors import Cancelled, CorruptMedia, NoDetector
+from evidence.exhibit import MediaInfo, Segment
+from evidence.ports import Progress
+from evidence.redaction import LABELS_OF, Hide, Redaction
+from evidence.wire import media_from_json, redaction_to_json
+from workers import child, models
+
+Stage = Callable[[str], AbstractContextManager[Progress]]
+"""Opens the display of one stage's progress, by its name."""
+
+TRACKS = "tracks.json"
+MADE = (TRACKS, "tracks.mot.txt", "detections.parquet")
+"""What an analysis writes."""
+
+_CORES_PER_SEGMENT = 3
+TASK_OF = {Hide.FACES: ModelTask.FACES, Hide.PLATES: ModelTask.PLATES, Hide.PEOPLE: ModelTask.OBJECTS}
+_TASK_OF_LABEL = {"face": ModelTask.FACES, "licence plate": ModelTask.PLATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was found in one file; the files in `MADE` lie in `folder`."""
+
+    folder: Path
+    media: MediaInfo
+    report: Mapping[str, Any]
+
+    @property
+    def tracks(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((self.folder / TRACKS).read_bytes())["tracks"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where and how one file is worked on. `scratch` is an empty folder that the caller removes."""
+
+    settings: Settings
+    scratch: Path
+    stage: Stage
+
+    def analyse(self, file: Path, labels: Sequence[str] = ()) -> Analysis:
+        """Look for `labels`, or for all that is configured.
+
+        Raises: NoDetector when nothing here can look for one of `labels`; UnsupportedMedia, CorruptMedia, TooLarge,
+            WrongWeights, StepFailed.
+        """
+        if not labels:
+            return self._analyse(file, self._params(frozenset(ModelTask)))
+        tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in labels)
+        params = {**self._params(tasks), "keep": [label for label in labels if label not in _TASK_OF_LABEL]}
+        _refuse_what_is_missing(params, labels)
+        return self._analyse(file, _with_not_asked_for(params, tasks))
+
+    def can_hide(self, what: Hide) -> bool:
+        """Raises: WrongWeights."""
+        try:
+            models.available(self.settings, TASK_OF[what])
+        except NoDetector:
+            return False
+        return True
+
+    def redact(self, file: Path, redaction: Redaction) -> tuple[Path, dict[str, Any]]:
+        """The redacted copy and the report about it.
+
+        Raises: NoDetector when nothing here can look for what is to be hidden, before anything is decoded; the rest as
+            `analyse`.
+        """
+        tasks = frozenset(TASK_OF[what] for what in redaction.what)
+        params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
+        _refuse_what_is_missing(params, sorted(redaction.labels))
+        analysis = self._analyse(file, _with_not_asked_for(params, tasks))
+        out = self._folder("redact")
+        inputs = {"original": file, TRACKS: analysis.folder / TRACKS}
+        params = {"redaction": redaction_to_json(redaction), "draft": True, **self._caps()}
+        with self.stage("redact") as progress:
+            self._child("redact", inputs, params, out, progress)
+        report = json.loads((out / "report.json").read_bytes())
+        return out / "redacted.mp4", {**report, "not_looked_for": analysis.report["not_looked_for"]}
+
+    def annotate(self, file: Path, analysis: Analysis, reference: str) -> Path:
+        claimed = analysis.media.claimed_capture_time
+        params = {"reference": reference, "claimed_capture_time": claimed and claimed.isoformat(), **self._caps()}
+        out = self._folder("annotate")
+        with self.stage("annotate") as progress:
+            self._child("annotate", {"original": file, TRACKS: analysis.folder / TRACKS}, params, out, progress)
+        return out / "annotated.mp4"
+
+    def _params(self, tasks: frozenset[ModelTask]) -> dict[str, Any]:
+        with self.stage("models") as progress:
+            return models.detect_params(self.settings, progress, tasks)
+
+    def _analyse(self, file: Path, params: Mapping[str, Any]) -> Analysis:
+        out = self._folder("probe")
+        with self.stage("probe") as progress:
+            told = self._child(
+                "probe", {"original": file}, {"segment_s": self.settings.segment_s, **self._caps()}, out, progress
+            )
+        media = media_from_json(told)
+        video = media.main_video
+        if video is None:
+            raise CorruptMedia(f"no frame of {file.name} can be read" + (f": {media.note}" if media.note else ""))
+        segments = media.segments or (Segment(0, video.start_pts, None, video.frame_count),)
+        with self.stage("detect") as progress:
+            raw = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
+        out = self._folder("track")
+        with self.stage("track") as progress:
+            report = self._child("track", raw, {}, out, progress)
+        return Analysis(out, media, report)
+
+    def _detect(
+        self, file: Path, params: Mapping[str, Any], segments: Sequence[Segment], progress: Progress
+    ) -> dict[str, Path]:
+        """Several segments at a time where there are cores for it; when one fails, the others are ended."""
+        stop, lock = threading.Event(), threading.Lock()
+        done_in = dict.fromkeys((s.number for s in segments), 0)
+        expected = sum(s.frame_count for s in segments)
+
+        def one(segment: Segment) -> tuple[str, Path]:
+            def count(done: int, total: int) -> None:  # noqa: ARG001 - the port's signature
+                if stop.is_set():
+                    raise Cancelled("stopped")
+                with lock:
+                    done_in[segment.number] = done
+                    so_far = sum(done_in.values())
+                    progress(so_far, max(expected, so_far))
+
+            name = f"raw-{segment.number}.parquet"
+            out = self._folder(f"detect-{segment.number}")
+            piece = {
+                "number": segment.number,
+                "start_pts": segment.start_pts,
+                "end_pts": segment.end_pts,
+                "frame_count": segment.frame_count,
+            }
+            self._child("detect", {"original": file}, {**params, "segment": piece}, out, count)
+            return name, out / "raw.parquet"
+
+        with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)) // _CORES_PER_SEGMENT)) as pool:
+            running = [pool.submit(one, segment) for segment in segments]
+            try:
+                return dict(future.result() for future in running)
+            finally:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _child(
+        self, task: str, inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress
+    ) -> dict[str, Any]:
+        limits = child.Limits(
+            memory_bytes=self.settings.child_memory_bytes,
+            cpu_s=self.settings.child_cpu_s,
+            timeout_s=self.settings.step_timeout_s,
+        )
+        return child.run(child.Job(task, inputs, out, params), limits, progress)
+
+    def _caps(self) -> dict[str, int]:
+        return {"max_pixels": self.settings.max_pixels, "max_duration_s": self.settings.max_duration_s}
+
+    def _folder(self, name: str) -> Path:
+        folder = self.scratch / name
+        folder.mkdir()
+        return folder
+
+
+def _refuse_what_is_missing(params: Mapping[str, Any], labels: Sequence[str]) -> None:
+    there = {spec["task"]: spec for spec in params["detectors"]}
+    missing = []
+    for label in labels:
+        spec = there.get(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS).value)
+        known = spec and (label in _TASK_OF_LABEL or not spec["classes"] or label in spec["classes"])
+        if not known:
+            missing.append(label)
+    if missing:
+        raise NoDetector(f"nothing here can look for: {', '.join(missing)}")
+
+
+def _with_not_asked_for(params: Mapping[str, Any], tasks: frozenset[ModelTask]) -> dict[str, Any]:
+    unasked = [{"what": task.value, "reason": "not analysed: not asked for"} for task in ModelTask if task not in tasks]
+    return {**params, "not_looked_for": [*params["not_looked_for"], *unasked]}
