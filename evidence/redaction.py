@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evidence.mediatime import Span
-from evidence.track import Track
+from evidence.mediatime import MediaTime, Span
+from evidence.track import Playback, Track
 
 
 class Style(StrEnum):
@@ -80,25 +81,39 @@ class Redaction:
 BoxXYXY = tuple[float, float, float, float]
 
 
-def masks_by_frame(tracks: list[Track], redaction: Redaction, frame_count: int) -> dict[int, list[BoxXYXY]]:
-    """The boxes to cover on each frame: every track's box grown by the margin, carried on before and after.
+class Masks:
+    """The boxes to cover, frame by frame: every track's box grown by the margin, carried on before and after.
 
-    Inside a track there is no frame without its mask (`Track` has no holes by construction).
-    Units: pixels of the upright picture, not yet cut to its edge.
+    Inside a track there is no frame without its mask (`Track` has no holes by construction). Asked for in frame
+    order, so that an hour of video needs no list of its masks.
     """
-    masks: dict[int, list[BoxXYXY]] = {}
-    margin = redaction.margin
-    for track in tracks:
-        if track.label not in redaction.labels:
-            continue
-        first, last = track.boxes[0], track.boxes[-1]
-        for frame in range(
-            max(0, first.frame - margin.before_frames), min(frame_count, last.frame + margin.after_frames + 1)
-        ):
-            inside = min(max(frame, first.frame), last.frame)
-            x0, y0, x1, y1 = track.boxes[inside - first.frame].box_xyxy
-            # Outside the track the mask swells with the distance: nobody saw where the thing went.
-            swell = margin.grow * (1 + abs(frame - inside) / max(1, margin.after_frames))
-            dx, dy = (x1 - x0) * swell, (y1 - y0) * swell
-            masks.setdefault(frame, []).append((x0 - dx, y0 - dy, x1 + dx, y1 + dy))
-    return masks
+
+    def __init__(self, tracks: Iterable[Track], redaction: Redaction) -> None:
+        self._redaction = redaction
+        margin = redaction.margin
+        hidden = [track for track in tracks if track.label in redaction.labels]
+        self._playback = Playback(hidden, margin.before_frames, margin.after_frames)
+
+    def at(self, frame: int, moment: MediaTime | None = None) -> list[BoxXYXY]:
+        """Units: pixels of the upright picture, not yet cut to its edge. Without a `moment`: tracks only."""
+        masks = [_mask(track, frame, self._redaction.margin) for track in self._playback.at(frame)]
+        if moment is not None:
+            masks += [r.box_xyxy for r in self._redaction.regions if r.span.contains(moment)]
+        return masks
+
+
+def _mask(track: Track, frame: int, margin: Margin) -> BoxXYXY:
+    first, last = track.boxes[0].frame, track.boxes[-1].frame
+    inside = min(max(frame, first), last)
+    x0, y0, x1, y1 = track.boxes[inside - first].box_xyxy
+    # Outside the track the mask swells with the distance: nobody saw where the thing went.
+    swell = margin.grow * (1 + abs(frame - inside) / max(1, margin.after_frames))
+    dx, dy = (x1 - x0) * swell, (y1 - y0) * swell
+    return (x0 - dx, y0 - dy, x1 + dx, y1 + dy)
+
+
+def masks_by_frame(tracks: list[Track], redaction: Redaction, frame_count: int) -> dict[int, list[BoxXYXY]]:
+    """All the masks of a short video at once, of the frames that have any (see `Masks`)."""
+    masks = Masks(tracks, redaction)
+    found = ((frame, masks.at(frame)) for frame in range(frame_count))
+    return {frame: boxes for frame, boxes in found if boxes}

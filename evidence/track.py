@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -92,3 +93,26 @@ class Track:
             return (x1 - x0) * (y1 - y0)
 
         return max(self.boxes, key=lambda b: (b.origin is Origin.DETECTED, round(b.score, 3), area(b)))
+
+
+class Playback:
+    """Which tracks are there on a frame, asked for in frame order; keeps only those that are there now."""
+
+    def __init__(self, tracks: Iterable[Track], before_frames: int = 0, after_frames: int = 0) -> None:
+        self._before, self._after = before_frames, after_frames
+        self._coming = sorted(tracks, key=lambda t: (-t.boxes[0].frame, -t.id))
+        self._now: list[Track] = []
+        self._frame = -1
+
+    def at(self, frame: int) -> list[Track]:
+        """Tracks from `before_frames` ahead of their first box to `after_frames` past their last.
+
+        Raises: ValueError when asked to go back.
+        """
+        if frame < self._frame:
+            raise ValueError(f"frame {frame} was asked for after frame {self._frame}")
+        self._frame = frame
+        while self._coming and self._coming[-1].boxes[0].frame - self._before <= frame:
+            self._now.append(self._coming.pop())
+        self._now = [t for t in self._now if t.boxes[-1].frame + self._after >= frame]
+        return list(self._now)

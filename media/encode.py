@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import av
 import av.container
@@ -17,17 +17,16 @@ import av.error
 import av.packet
 import av.stream
 import av.video
-import av.video.frame
 from av.codec.context import Flags
 
-from evidence.errors import CorruptMedia, NoSpace
-from media.frames import Frame, FrameReader
+from evidence.errors import CorruptMedia, IntegrityError, NoSpace
+from media.frames import Frame, FrameReader, Picture
 from media.planes import Converter, OutputForm, output_form
 from media.sound import SoundTracks
 
 _MAX_TIMESCALE = 2**31 - 1
-_BITEXACT = int(av.container.Flags.bitexact.value)
-_FRAME_DURATION = int(Flags.frame_duration.value)
+_BITEXACT = int(cast(Any, av.container.Flags.bitexact).value)
+_FRAME_DURATION = int(Flags.frame_duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +117,11 @@ class VideoWriter:
     def container(self) -> av.container.OutputContainer:
         return self._out
 
-    def convert(self, picture: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
+    def convert(self, picture: Picture) -> Picture:
         """The picture in the output's form, to be painted on and then written."""
         return self._converter.convert(picture)
 
-    def write(self, picture: av.video.frame.VideoFrame, pts: int, time_base: Fraction) -> None:
+    def write(self, picture: Picture, pts: int, time_base: Fraction) -> None:
         picture = self._converter.finish(picture)
         picture.time_base = self._tick
         picture.pts = pts * time_base.numerator
@@ -174,7 +173,7 @@ class _translated:  # noqa: N801 - reads as a phrase: with _translated()
             raise CorruptMedia(f"the video can't be written: {value.strerror}", hint="Read the log of this step.") from value
 
 
-Treat = Callable[[Frame, av.video.frame.VideoFrame], None]
+Treat = Callable[[Frame, Picture], None]
 """Works on the output picture of a frame, in place."""
 
 
@@ -187,11 +186,13 @@ def render(
     encoding: Encoding = Encoding(),
     title: str = "",
     shift: Fraction = Fraction(0),
+    expected_frames: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Written:
     """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds.
 
-    Raises: CorruptMedia when not one frame decodes; whatever `treat` raises. Then there is no `out`.
+    Raises: CorruptMedia when not one frame decodes; IntegrityError when there are not as many as expected;
+        whatever `treat` raises. Then there is no `out`.
     """
     frames = iter(reader)
     first = next(frames, None)
@@ -215,6 +216,8 @@ def render(
             if progress is not None:
                 progress(written.frames)
             frame = next(frames, None)
+        if expected_frames not in (None, written.frames):
+            raise IntegrityError(f"{written.frames} frames can be decoded now, but {expected_frames} were analysed")
         if sound is not None:
             writer.mux(sound.rest())
             written.audio = sound.report()

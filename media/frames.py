@@ -25,6 +25,7 @@ from evidence.mediatime import MediaTime
 from media import container as containers
 from media.orientation import UPRIGHT, Orientation, from_side_data
 
+Picture: TypeAlias = av.video.frame.VideoFrame
 _Packet: TypeAlias = "av.packet.Packet[av.video.VideoStream]"
 
 _KEPT_DAMAGE = 20
@@ -55,7 +56,7 @@ class Frame:
     """Decoded frames of the whole video, from 0 (from `first_index` when only a part is read)."""
     pts: int
     time_base: Fraction
-    picture: av.video.frame.VideoFrame
+    picture: Picture
     orientation: Orientation
     _scaler: av.video.reformatter.VideoReformatter
     _small: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict, repr=False)
@@ -173,7 +174,7 @@ class FrameReader:
             yield Frame(index, pts, self.time_base, picture, self.orientation, self._scaler)
             index += 1
 
-    def _pictures(self) -> Iterator[av.video.frame.VideoFrame]:
+    def _pictures(self) -> Iterator[Picture]:
         """Decoded pictures in presentation order, the right way up in `orientation` from the first one on."""
         seen = False
         for packet in self._packets():

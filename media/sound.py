@@ -163,6 +163,8 @@ class SoundTracks:
     """
 
     path: Path
+    mute: bool = False
+    """Carry none of them, and say so."""
     start: Fraction | None = None
     end: Fraction | None = None
     _tracks: dict[int, _Copy | _Encode] = field(init=False, default_factory=dict)
@@ -181,7 +183,9 @@ class SoundTracks:
                 continue
             number = len(self._tracks) + len(self._lost) + 1
             context: CodecContext | None = stream.codec_context
-            if not isinstance(context, AudioCodecContext) or not context.sample_rate:
+            if self.mute:
+                self._lost.append(f"sound track {number}: removed")
+            elif not isinstance(context, AudioCodecContext) or not context.sample_rate:
                 self._lost.append(f"sound track {number}: left out, its coding can't be read")
             elif context.codec.canonical_name in COPIED:
                 self._tracks[stream.index] = _Copy(number, stream)

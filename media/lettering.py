@@ -1,0 +1,44 @@
+"""Text as small pictures, in a font that every installation has."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+
+@lru_cache(maxsize=16)
+def _font(height_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """DejaVu Sans, which knows most alphabets, from the installed matplotlib; else the one that Pillow carries."""
+    found = importlib.util.find_spec("matplotlib")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        path = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if path.exists():
+            return ImageFont.truetype(str(path), height_px)
+    return ImageFont.load_default(height_px)
+
+
+def height_for(size_wh: tuple[int, int]) -> int:
+    """Letters that can be read on a picture of this size. Units: pixels."""
+    return max(12, round(min(size_wh) / 32))
+
+
+def lettered(text: str, height_px: int) -> npt.NDArray[np.uint8]:
+    """How much of each pixel the letters cover, 0 to 255, with a small border.
+
+    Shape: (height, width), both even.
+    """
+    font = _font(height_px)
+    left, top, right, bottom = font.getbbox(text or " ")
+    border = max(2, height_px // 5)
+    # One height for all texts of a size, so that lines stand still while their letters change.
+    _, line_top, _, line_bottom = font.getbbox("Ájg|")
+    top, bottom = min(top, line_top), max(bottom, line_bottom)
+    w, h = round(right - left) + 2 * border, round(bottom - top) + 2 * border
+    picture = Image.new("L", (w + w % 2, h + h % 2), 0)
+    ImageDraw.Draw(picture).text((border - left, border - top), text, fill=255, font=font)
+    return np.asarray(picture, dtype=np.uint8)
