@@ -5,12 +5,14 @@ Shipped lines are in `models.toml`; an operator's own lines are in DATA/models/m
 
 from __future__ import annotations
 
+import json
+import os
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from evidence.errors import BadInput
+from evidence.errors import BadInput, Conflict
 
 _SHIPPED = Path(__file__).with_name("models.toml")
 
@@ -79,3 +81,39 @@ def catalogue(folders: tuple[Path, ...] = ()) -> dict[str, ModelLine]:
                 hint="Correct the line, or take it out and use: exhibit models add FILE",
             ) from exc
     return lines
+
+
+def add_line(folder: Path, line: ModelLine) -> Path:
+    """Write one more operator's line into the folder's models.toml, whole or not at all; the file that it is in.
+
+    Raises: Conflict when the file has a line of that name already.
+    """
+    path = folder / "models.toml"
+    before = path.read_text("utf-8") if path.exists() else ""
+    if line.name in tomllib.loads(before):
+        raise Conflict(
+            f"{path} has a line {line.name!r} already", hint="Take that line out first, or give another name with --name."
+        )
+    # JSON's text, numbers and lists are TOML's too.
+    entries = {
+        "task": line.task.value,
+        "format": line.format.value,
+        "file": line.file,
+        "sha256": line.sha256,
+        "source": line.source,
+        "licence": line.licence,
+        "input_size": line.input_size,
+        "threshold": line.threshold,
+        "low_threshold": line.low_threshold,
+    }
+    labels = ", ".join(f"{json.dumps(ours)} = {json.dumps(theirs)}" for ours, theirs in sorted(line.labels.items()))
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in entries.items()) + f"labels = {{ {labels} }}\n"
+    after = f"{before.rstrip()}\n\n[{json.dumps(line.name)}]\n{text}".lstrip()
+    folder.mkdir(parents=True, exist_ok=True)
+    written = path.with_suffix(".new")
+    with written.open("w", encoding="utf-8") as file:
+        file.write(after)
+        file.flush()
+        os.fsync(file.fileno())
+    written.replace(path)
+    return path

@@ -14,12 +14,20 @@ from evidence.errors import WrongWeights
 def find(line: ModelLine, folders: tuple[Path, ...]) -> Path | None:
     """The file of a catalogue line: in the first folder that has it, or inside an installed package; None: not there.
 
-    Raises: WrongWeights when a file of that name is there and is another one.
+    Raises: WrongWeights when files of that name are there and all of them are others.
     """
+    wrong: WrongWeights | None = None
     for path in (*(folder / line.file for folder in folders), _in_package(line.file)):
-        if path is not None and path.is_file():
+        if path is None or not path.is_file():
+            continue
+        try:
             check(path, line.sha256)
-            return path
+        except WrongWeights as exc:
+            wrong = wrong or exc
+            continue
+        return path
+    if wrong is not None:
+        raise wrong
     return None
 
 

@@ -176,6 +176,14 @@ def export(path: Path, out: Path) -> dict[str, Any]:
     }
 
 
+def classes_of(path: Path) -> tuple[str, ...]:
+    """The names of what the weights find. Runs code that lies in them.
+
+    Raises: WrongWeights for a file that is no ultralytics detection model.
+    """
+    return _classes(_load(path))
+
+
 def _load(path: Path) -> Any:
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     from ultralytics import YOLO
@@ -183,7 +191,7 @@ def _load(path: Path) -> Any:
     try:
         model = YOLO(str(path), verbose=False)
     except _NOT_WEIGHTS as exc:
-        reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
+        reason = str(exc).replace(str(path), path.name).splitlines()[0][:200] if str(exc) else type(exc).__name__
         raise WrongWeights(f"{path.name} can't be loaded as ultralytics weights: {reason}") from exc
     if model.task != "detect":
         raise WrongWeights(f"{path.name} is a model for the task {model.task!r}", hint="Use detection weights.")

@@ -3,6 +3,7 @@
     name          inputs                          outputs in `out`
     probe         original                        (result: MediaInfo as JSON)
     proxy         original                        proxy.mp4, poster.jpg
+    describe      weights                         (result: what the model file is)
     prepare       weights                         model.xml, model.bin, model.json
     detect        original                        raw.parquet
     track         raw-0.parquet, raw-1.parquet …  tracks.json, tracks.mot.txt, detections.parquet
@@ -26,7 +27,7 @@ from evidence.ports import Progress
 
 Task = Callable[[Mapping[str, Path], Mapping[str, Any], Path, Progress], dict[str, Any]]
 
-TASKS = ("probe", "proxy", "prepare", "detect", "track", "thumbnails", "annotate", "redact", "clip", "sheet")
+TASKS = ("probe", "proxy", "describe", "prepare", "detect", "track", "thumbnails", "annotate", "redact", "clip", "sheet")
 
 
 def task(name: str) -> Task:
