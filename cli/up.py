@@ -57,6 +57,10 @@ def running(settings: Settings, say: Say) -> Iterator[Machine]:
         say(f"bell      Valkey, {'embedded' if not settings.redis_url else 'as configured'}")
         installed = bring_up_to_date(filled)
         say(f"store     {installed.store}")
+        if installed.admin:
+            # At once: were it said only when all is ready, a failure in between would lose it for good.
+            say(f"sign in   as {installed.admin} with {installed.password}")
+            say("          (this password is shown only now; the first sign-in asks for a new one)")
         environ = environment(filled, os.environ)
         logs = filled.data_dir / "logs"
         web = Part("web", ("serve",), environ, logs / "web.log")
@@ -74,10 +78,11 @@ def address_of(settings: Settings) -> str:
     """What people type into a browser."""
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    return _local_address(settings)
+    return local_address(settings)
 
 
-def _local_address(settings: Settings) -> str:
+def local_address(settings: Settings) -> str:
+    """Where this machine itself reaches the web server."""
     scheme = "https" if settings.tls_certificate else "http"
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     return f"{scheme}://{host}:{settings.port}"
@@ -99,7 +104,7 @@ def ask_ready(settings: Settings) -> str:
     if settings.tls_certificate:
         handlers.append(urllib.request.HTTPSHandler(context=ssl._create_unverified_context()))  # noqa: S323
     try:
-        with urllib.request.build_opener(*handlers).open(f"{_local_address(settings)}/readyz", timeout=10):
+        with urllib.request.build_opener(*handlers).open(f"{local_address(settings)}/readyz", timeout=10):
             return ""
     except urllib.error.HTTPError as exc:
         return exc.read(2000).decode("utf-8", "replace") or str(exc)
@@ -188,9 +193,6 @@ def _welcome(machine: Machine) -> Iterator[str]:
     yield f"pages     {machine.address}"
     yield f"workers   {len(machine.workers)}"
     yield f"logs      {machine.settings.data_dir / 'logs'}"
-    if machine.installed.admin:
-        yield f"sign in as {machine.installed.admin} with {machine.installed.password}"
-        yield "          (this password is shown only now; the first sign-in asks for a new one)"
     yield "Ready. Ctrl-C stops everything."
 
 

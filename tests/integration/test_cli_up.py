@@ -1,0 +1,165 @@
+"""`exhibit up` starts everything, says where, keeps it going, and leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+EXHIBIT = [sys.executable, "-I", "-m", "cli.main"]
+
+
+def environ(**more: str) -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("EXHIBIT_")}
+    return kept | more
+
+
+class Up:
+    """A running `exhibit up` on a data folder of its own."""
+
+    def __init__(self, data: Path, log: Path) -> None:
+        self.data = data
+        self._log = log
+        with log.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [*EXHIBIT, "up", "--data", str(data), "--port", "0", "--workers", "2", "--json"],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environ(),
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, log.read_text()
+        self.told = json.loads(line)
+
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def tree(self) -> list[psutil.Process]:
+        """Everything that belongs to this data folder: below the program, or the servers, which are on their own."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return list({p.pid: p for p in [*below, *processes_of(self.data)]}.values())
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(40)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+def processes_of(data: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command = " ".join(process.info["cmdline"] or [])
+        variables = process.info["environ"] or {}
+        if str(data) in command or variables.get("EXHIBIT_DATA_DIR") == str(data):
+            found.append(process)
+    return found
+
+
+def wait_for(what: str, check: object, within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while not check():  # type: ignore[operator]
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "data"
+    yield folder
+    for process in processes_of(folder):
+        process.kill()
+
+
+def get(address: str) -> bytes:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(address, timeout=10) as answer:
+        return bytes(answer.read())
+
+
+def test_up_serves_restarts_a_worker_and_leaves_nothing(data: Path, tmp_path: Path) -> None:
+    up = Up(data, tmp_path / "said")
+    assert up.told["first_admin"]["password"] in up.said()
+    assert json.loads(get(up.told["address"] + "/readyz"))["ready"] is True
+
+    parts = up.tree()
+    names = {p.name() for p in parts}
+    assert {"postgres", "valkey-server"} <= names
+    commands = [" ".join(p.cmdline()) for p in parts]
+    assert sum(c.endswith("cli.main serve") for c in commands) == 1
+    assert not any("postgresql" in c.lower() or "unix://" in c for c in commands if "cli.main" in c), "addresses on argv"
+    web = next(p for p in parts if " ".join(p.cmdline()).endswith("cli.main serve"))
+    assert "EXHIBIT_DATABASE_URL" not in web.environ(), "the web server holds no owner's address"
+
+    worker = next(p for p in psutil.Process(up.process.pid).children() if "worker" in p.cmdline())
+    worker.kill()
+    wait_for("the dead worker is told and started again", lambda: "started again" in up.said())
+    assert "is dead (exit code -9)" in up.said()
+    workers = [p for p in psutil.Process(up.process.pid).children() if "worker" in p.cmdline() and p.is_running()]
+    assert len(workers) == 2
+
+    before = up.tree()
+    assert up.end(signal.SIGTERM) == 0
+    _, alive = psutil.wait_procs(before, timeout=5)
+    assert not alive, [p.cmdline() for p in alive]
+    assert processes_of(data) == []
+    assert "nothing is left running" in up.said()
+    assert {"web.log", "worker-1.log", "worker-2.log", "postgres.log"} <= {p.name for p in (data / "logs").iterdir()}
+
+    again = Up(data, tmp_path / "again")
+    assert again.told["first_admin"] is None, "a password is shown once"
+    assert again.end(signal.SIGINT) == 0
+    assert processes_of(data) == []
+
+
+def test_up_dies_and_takes_its_programs_along(data: Path, tmp_path: Path) -> None:
+    """Even killed hard, its own programs follow; the database and the bell stay for the next start, which uses them."""
+    up = Up(data, tmp_path / "said")
+    ours = [p for p in up.tree() if "cli.main" in " ".join(p.cmdline())]
+    up.process.kill()
+    up.process.wait()
+    assert up.process.stdout is not None
+    up.process.stdout.close()
+    _, alive = psutil.wait_procs(ours, timeout=30)
+    assert not alive
+    again = Up(data, tmp_path / "again")
+    assert again.end(signal.SIGTERM) == 0
+    assert processes_of(data) == []
+
+
+def test_a_wrong_setting_and_a_dead_part_are_told_in_a_sentence(data: Path) -> None:
+    wrong = subprocess.run(
+        [*EXHIBIT, "up", "--data", str(data)],
+        env=environ(EXHIBIT_LOCK_DAYS="0"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert wrong.returncode == 2
+    assert "lock_days" in wrong.stderr
+    down = subprocess.run(
+        [*EXHIBIT, "up", "--data", str(data)],
+        env=environ(
+            EXHIBIT_DATABASE_URL="postgresql://postgres@127.0.0.1:1/exhibit",
+            EXHIBIT_APP_DATABASE_URL="postgresql://exhibit_app@127.0.0.1:1/exhibit",
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert down.returncode == 4
+    assert "the database can't be reached" in down.stderr
+    assert "Traceback" not in down.stderr
+    assert processes_of(data) == []
