@@ -46,19 +46,28 @@ COMMANDS = (
     Command("demo", "cli.demo:demo", "Show the whole way of a clip, on real parts in a folder of its own.", _MACHINE),
     Command("doctor", "cli.doctor:doctor", "Look at every part and say what is missing and what to do.", _MACHINE),
     Command("serve", "cli.serve:serve", "Run the web server.", _MACHINE),
-    Command("worker", "cli.work:worker", "Run workers.", _MACHINE),
+    Command(
+        "worker",
+        "cli.work:worker",
+        "Run workers until Ctrl-C or SIGTERM, which hand running steps back to the others at once.",
+        _MACHINE,
+    ),
     Command("migrate", "cli.serve:migrate", "Bring the database and the store to this program's version.", _MACHINE),
     Command("models", "cli.models:app", "The weights that detectors run on.", _MACHINE),
     Command("user", "cli.people:user", "The people who may sign in.", _PEOPLE),
     Command("token", "cli.people:token", "API tokens.", _PEOPLE),
     Command("case", "cli.people:case", "Cases and their members.", _PEOPLE),
-    Command("upload", "cli.upload:upload", "Send files to a case; run again, it goes on where it stopped.", _IN),
-    Command("watch", "cli.watch:watch", "Take in every finished file of a folder, once.", _IN),
+    Command(
+        "upload", "cli.upload:upload", "Send files to a case; cut off, run it again and it goes on where it stopped.", _IN
+    ),
+    Command("watch", "cli.watch:watch", "Take in every finished file of a folder, once, until Ctrl-C.", _IN),
     Command("steps", "cli.work:steps", "What the workers do: list, retry, cancel.", _IN),
     Command("export", "cli.export:export", "Write a case as a folder that can be checked without this program.", _OUT),
     Command("verify", "cli.verify:verify", "Check a case file, or this installation's custody log.", _OUT),
-    Command("analyse", "cli.analyse:analyse", "Find people, vehicles and faces in one video.", _ALONE),
-    Command("redact", "cli.redact:redact", "Hide faces, plates or people in one video.", _ALONE),
+    Command(
+        "analyse", "cli.analyse:analyse", "Find people, vehicles, faces and plates in one video, without any server.", _ALONE
+    ),
+    Command("redact", "cli.redact:redact", "Hide faces, plates or people in one video, without any server.", _ALONE),
 )
 
 
@@ -84,11 +93,13 @@ def load(command: Command) -> ClickCommand:
     """Import a command and make it ready to run under its name."""
     module, attribute = command.place.split(":")
     found = getattr(importlib.import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
+    if isinstance(found, typer.Typer):
+        # Not get_command: it would make a group of one (`token create`) that command itself.
+        ready: ClickCommand = typer.main.get_group(found)
+    else:
         single = typer.Typer(add_completion=False)
         single.command(command.name)(found)
-        found = single
-    ready = typer.main.get_command(found)
+        ready = typer.main.get_command(single)
     ready.name = command.name
     return ready
 
