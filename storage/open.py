@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from config.settings import Settings
-from evidence.errors import BadInput
+from evidence.errors import BadInput, ExhibitError
 from evidence.ports import Clock, ObjectStore
 from storage.database import check_schema, open_engine
 from storage.folder import FolderStore
@@ -53,7 +53,11 @@ def open_storage(settings: Settings, *, clock: Clock | None = None) -> Storage:
             "setting app_database_url is empty", hint="Set it, or let the embedded database run (exhibit up does)."
         )
     engine = open_engine(settings.app_database_url)
-    check_schema(engine)
+    try:
+        check_schema(engine)
+    except ExhibitError:
+        engine.dispose()
+        raise
     return Storage(Ledger(engine, clock or SystemClock()), Index(engine), open_store(settings), engine)
 
 

@@ -24,6 +24,8 @@ from storage.ledger.uploads import Upload, read_upload
 from storage.rows import AnyRow, case_of, event_json, event_of, exhibit_of, step_run_of, user_of
 from storage.tables import audit, cases, exhibits, memberships, outputs, step_runs, tracks, users
 
+_PAGE = 1000
+
 __all__ = ["Hit", "Index", "Output", "Query", "TrackRow"]
 
 
@@ -219,9 +221,10 @@ class Index:
             yield event_json(row)
 
     def _audit_rows(self, after: int) -> Iterator[AnyRow]:
-        wanted = select(audit).where(audit.c.number > after).order_by(audit.c.number)
-        with self._reading() as connection:
-            yield from connection.execution_options(yield_per=1000).execute(wanted)
+        # In pages, not by a cursor: the log only grows, and a slow reader holds no connection.
+        while rows := self._all(select(audit).where(audit.c.number > after).order_by(audit.c.number).limit(_PAGE)):
+            yield from rows
+            after = rows[-1].number
 
     def audit_head(self) -> tuple[int, str]:
         """Number and hash of the last event: what to keep elsewhere, as the tail could be cut off without a trace here."""
