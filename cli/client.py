@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -99,6 +100,21 @@ class Server:
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """POST under /api/v1."""
         return _object(self._ask("POST", _API + path, json=dict(body or {})))
+
+    def fetch(self, path: str, target: Path) -> str:
+        """GET under /api/v1 into a new file, in bounded memory; the SHA-256 of what came."""
+        digest = hashlib.sha256()
+        try:
+            with self._http.stream("GET", _API + path) as response, target.open("xb") as file:
+                if not response.is_success:
+                    response.read()
+                    raise _error(response)
+                for chunk in response.iter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+        except httpx.HTTPError as exc:
+            raise Unavailable(f"{self.address} can't be reached: {exc or type(exc).__name__}") from exc
+        return digest.hexdigest()
 
     def upload_record(self, upload_id: str) -> UploadRecord:
         found = self.get(f"/uploads/{upload_id}")

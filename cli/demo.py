@@ -132,7 +132,7 @@ def found_rows(tracks: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _exact(moment: Mapping[str, Any]) -> Fraction:
-    return moment["pts"] * Fraction(moment["time_base"])
+    return int(moment["pts"]) * Fraction(moment["time_base"])
 
 
 def _found_table(story: Story) -> Table:

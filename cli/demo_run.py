@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -13,13 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 
+from cli.client import Server
+from cli.sending import Claims, Memory, Sender
 from cli.steps_view import live_steps, step_name
 from cli.up import Machine, local_address
+from cli.upload import bars
 from config.settings import Settings, load
-from evidence.errors import Conflict, DigestMismatch, ExhibitError, Unavailable
+from evidence.errors import Conflict, DigestMismatch, Unavailable
 
 USER = "demo"
 _MARK = ".exhibit-demo"
@@ -61,7 +62,7 @@ def settings_for(folder: Path, store: str, console: Console) -> Iterator[Setting
 
     console.print("  MinIO     looking for the server (built once if it isn't there: about five minutes)")
     binary = find_or_build(Path(os.environ.get("EXHIBIT_CACHE") or Path.home() / ".cache/exhibit"))
-    with serving(binary, data / "minio") as server:
+    with serving(binary, data / "minio", data / "logs" / "minio.log") as server:
         console.print(f"  MinIO     {server.endpoint}, {binary}", highlight=False)
         yield settings.model_copy(
             update={
@@ -100,30 +101,22 @@ def made_clip(folder: Path, console: Console, story: Story) -> Path:
 def play(machine: Machine, clip: Path, case: str, folder: Path, console: Console, story: Story) -> str:
     """Everything between *ready* and the last line; the password of the person that it makes."""
     password, token = _person(machine)
-    # Our own server: no proxy of the environment comes between.
-    with httpx.Client(
-        base_url=f"{local_address(machine.settings)}/api/v1",
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=60,
-        trust_env=False,
-        verify=False,  # noqa: S501 - our own server on this machine; it has no certificate
-    ) as api:
-        made = _answer(api.post("/cases", json={"reference": case, "title": "Demonstration"}))
+    with Server(local_address(machine.settings), token) as server:
+        made = server.post("/cases", {"reference": case, "title": "Demonstration"})
         with timed(story, "upload"):
-            upload = _upload(machine, token, clip, made["reference"], console)
-            exhibit_id = _received(api, upload)
+            exhibit_id = _upload(server, clip, made["reference"], folder, console)
         with timed(story, "steps"), live_steps(console) as show:
             while True:
-                story.exhibit = _answer(api.get(f"/exhibits/{exhibit_id}"))
+                story.exhibit = server.get(f"/exhibits/{exhibit_id}")
                 show(story.exhibit["steps"])
                 if story.exhibit["state"] != "working":
                     break
                 if (code := machine.web.ended()) is not None:
                     raise Unavailable(f"the web server ended (exit code {code})", hint=f"Log: {machine.web.log}")
                 time.sleep(_LOOK_EVERY_S)
-        story.tracks = _answer(api.get(f"/exhibits/{exhibit_id}/tracks"))["tracks"]
+        story.tracks = server.get(f"/exhibits/{exhibit_id}/tracks")["tracks"]
         with timed(story, "fetch"):
-            _fetch_copies(api, story, folder / "results")
+            _fetch_copies(server, story, folder / "results")
     if "tracks.json" in story.files:
         with timed(story, "contact sheet"):
             story.files["contact sheet"] = _sheet(clip, story.files, folder / "results")
@@ -142,29 +135,18 @@ def _person(machine: Machine) -> tuple[str, str]:
         return password, people.create_token("system:demo", USER, "exhibit demo", days=1)
 
 
-def _answer(response: httpx.Response) -> Any:
-    """The JSON, or the problem that the server tells as an error of ours."""
-    if response.is_error:
-        try:
-            problem = response.json()
-        except ValueError:
-            problem = {}
-        title = problem.get("detail") or problem.get("title") or f"the server answered {response.status_code}"
-        raise ExhibitError(str(title), hint=str(problem.get("hint", "")))
-    return response.json()
+def _upload(server: Server, clip: Path, case: str, folder: Path, console: Console) -> str:
+    """Bring the clip in as `exhibit upload` does; the exhibit's id."""
+    sender = Sender(server, Memory(folder / "uploads"))
+    with bars(quiet=False) as bar, bar(clip.name) as progress:
+        outcome = sender.send(clip, Claims(case=case, kind="other"), progress)
+    if outcome.cause is not None:
+        raise outcome.cause
+    console.print(f"  upload     {outcome.state} as {outcome.reference}, sha256 {outcome.sha256}", highlight=False)
+    return outcome.exhibit
 
 
-def _received(api: httpx.Client, upload: str) -> str:
-    while True:
-        state = _answer(api.get(f"/uploads/{upload}"))
-        if state["exhibit"]:
-            return str(state["exhibit"])
-        if state["state"] not in {"receiving", "checking"}:
-            raise ExhibitError(state["error"] or f"the upload is {state['state']}", hint=state["hint"])
-        time.sleep(_LOOK_EVERY_S / 3)
-
-
-def _fetch_copies(api: httpx.Client, story: Story, results: Path) -> None:
+def _fetch_copies(server: Server, story: Story, results: Path) -> None:
     """The annotated and the redacted copy and the record of tracks, over HTTP, each compared with its digest."""
     wanted = {"annotate": "annotated", "redact": "redacted"}
     for output in story.exhibit["outputs"]:
@@ -173,15 +155,7 @@ def _fetch_copies(api: httpx.Client, story: Story, results: Path) -> None:
         if name is None or name in story.files:
             continue
         path = results / output["filename"]
-        digest = hashlib.sha256()
-        with api.stream("GET", output["url"].removeprefix("/api/v1")) as response, path.open("wb") as file:
-            if response.is_error:
-                response.read()
-                _answer(response)
-            for chunk in response.iter_bytes():
-                digest.update(chunk)
-                file.write(chunk)
-        if digest.hexdigest() != output["sha256"]:
+        if server.fetch(output["url"].removeprefix("/api/v1"), path) != output["sha256"]:
             raise DigestMismatch(f"{path.name} is not what was recorded")
         story.files[name] = path
 
@@ -193,10 +167,14 @@ def _sheet(clip: Path, files: Mapping[str, Path], results: Path) -> Path:
     out = results / ".sheet"
     out.mkdir()
     inputs = {"original": clip, **files}
-    child.run(child.Job("sheet", inputs, out), child.Limits(timeout_s=600), lambda done, total: None)
+    child.run(child.Job("sheet", inputs, out), child.Limits(timeout_s=600), _unheard)
     sheet = (out / "sheet.jpg").rename(results / "contact-sheet.jpg")
     shutil.rmtree(out)
     return sheet
+
+
+def _unheard(done: int, total: int) -> None:
+    """A contact sheet is quick: nobody needs its progress."""
 
 
 def _check_log(machine: Machine) -> tuple[bool, str]:
