@@ -13,7 +13,7 @@ from typing import Any
 from evidence.audit import AuditEvent, Verb
 from evidence.case import Act, Case, CaseId, CaseState, Relation, User, UserId, allows
 from evidence.errors import BadInput, CaseClosed, Conflict, NoDetector, NotFound
-from evidence.exhibit import Exhibit, UploadId
+from evidence.exhibit import Exhibit
 from evidence.mediatime import Span
 from evidence.redaction import Hide, Redaction
 from evidence.steps import ENDED, Priority, Step, StepRun, StepState
@@ -24,11 +24,10 @@ from storage.ledger.uploads import Upload, UploadState
 from web.context import Context
 from web.exhibit_view import ExhibitView, views, whole_view, with_files
 from web.footage import ALIASES, ORIGINAL
-from web.permission import acts_on_case, find_case, find_exhibit, require, require_for_some
+from web.permission import acts_on_case, find_case, find_exhibit, find_upload, require, require_for_some
 
 CLIP_SOURCES = (ORIGINAL, "annotated", "redacted")
 _ALL_RUNS = 1_000_000
-_NO_UPLOAD = "there is no such upload, or it is not yours to see"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +148,7 @@ def file_from_tray(context: Context, who: SignedIn, exhibit_id: str, reference: 
 
 def view_upload(context: Context, who: SignedIn, upload_id: str) -> Upload:
     """How far an upload of his own is (or of his case, for who works on it)."""
-    try:
-        upload = context.index.upload(UploadId(upload_id))
-    except NotFound:
-        raise NotFound(_NO_UPLOAD) from None
-    relations = {Relation.OWN} if upload.user_id == who.user.id else set()
-    if upload.case_id:
-        relations |= context.index.relations(who.user, case_id=upload.case_id)
-    if not allows(who.user, Act.SEE_EXHIBIT, frozenset(relations)):
-        context.ledger.viewings.record(
-            who.user.name, Verb.DENIED, details={"act": Act.SEE_EXHIBIT.value, "upload": upload.id}
-        )
-        raise NotFound(_NO_UPLOAD)
-    return upload
+    return find_upload(context, who, Act.SEE_EXHIBIT, upload_id)
 
 
 def exhibit_made_of(upload: Upload) -> str | None:

@@ -12,11 +12,13 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from config.settings import Settings
+from evidence.case import Act
 from evidence.errors import BadInput
 from ingest.receive import Receiver
 from ingest.tus import tus_router
@@ -26,7 +28,7 @@ from storage.open import Storage, SystemClock, open_storage
 from web import health
 from web.api import api_router
 from web.api.answers import API
-from web.context import Context
+from web.context import Context, asks
 from web.headers import RequestLimits, SecurityHeaders
 from web.pages import pages_router, static_files
 from web.pages.rendering import error_page
@@ -65,11 +67,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders, over_tls=context.over_tls)
     app.include_router(health.router)
     app.include_router(api_router())
-    app.include_router(tus_router(staging, signed_in, lambda request, error: answer(request, problem_of(error))))
+    app.include_router(_uploads(staging))
     app.include_router(pages_router())
     app.mount("/static", static_files(), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _uploads(staging: Staging) -> APIRouter:
+    """tus with our form of errors; its one act is checked by the staging."""
+    router = tus_router(staging, signed_in, lambda request, error: answer(request, problem_of(error)))
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.openapi_extra = asks(Act.UPLOAD)["openapi_extra"]
+    return router
 
 
 def _lifespan(receiver: Receiver, staging: Staging, storage: Storage) -> Any:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from evidence.case import Act, allows
 from evidence.errors import DatabaseDown, ExhibitError, NotAllowed, Unavailable
 from ingest.receive import Receiver
+from web.api.answers import API
 from web.context import ANYONE, Context, asks, context_of
 from web.signin import signed_in
 
@@ -134,13 +135,19 @@ class Measured:
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
+                route = _route(scope)
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 self._metrics.requests.labels(method, route, str(message["status"])).inc()
                 self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
             await send(message)
 
         await self._app(scope, receive, noting)
+
+
+def _route(scope: Scope) -> str:
+    """The address with names for its parameters. A route knows its path below the place where it was included."""
+    path = getattr(scope.get("route"), "path", "other")
+    return f"{API}{path}" if path != "other" and scope["path"].startswith(f"{API}/") else path
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -9,13 +9,15 @@ from __future__ import annotations
 from evidence.audit import Verb
 from evidence.case import Act, Case, CaseId, Relation, Role, allows
 from evidence.errors import Conflict, NotAllowed, NotFound
-from evidence.exhibit import Exhibit, ExhibitId
+from evidence.exhibit import Exhibit, ExhibitId, UploadId
 from storage.ledger.people import SignedIn
+from storage.ledger.uploads import Upload
 from web.context import Context
 
 _ANY_RELATION = frozenset({Relation.OWN, Relation.MEMBER})
 _NO_CASE = "there is no such case, or it is not yours to see"
 _NO_EXHIBIT = "there is no such exhibit, or it is not yours to see"
+_NO_UPLOAD = "there is no such upload, or it is not yours to see"
 _MAX_LOGGED_ID = 64
 
 
@@ -69,6 +71,22 @@ def find_exhibit(context: Context, who: SignedIn, act: Act, exhibit_id: str) -> 
     if sees:
         raise _not_allowed(who, act)
     raise NotFound(_NO_EXHIBIT)
+
+
+def find_upload(context: Context, who: SignedIn, act: Act, upload_id: str) -> Upload:
+    """The upload, when he may do `act` with what it becomes. Raises: NotFound."""
+    try:
+        upload = context.index.upload(UploadId(upload_id))
+    except NotFound:
+        _deny(context, who, act, asked_for=upload_id)
+        raise NotFound(_NO_UPLOAD) from None
+    relations = {Relation.OWN} if upload.user_id == who.user.id else set()
+    if upload.case_id:
+        relations |= context.index.relations(who.user, case_id=upload.case_id)
+    if allows(who.user, act, frozenset(relations)):
+        return upload
+    _deny(context, who, act, asked_for=upload_id)
+    raise NotFound(_NO_UPLOAD)
 
 
 _TRAY_ACTS = frozenset({Act.SEE_TRAY, Act.FILE_FROM_TRAY})
