@@ -38,6 +38,9 @@ class Encoding:
     key_frame_s: int = 2
 
 
+USUAL = Encoding()
+
+
 @dataclass(slots=True)
 class Written:
     """What came of a rendering: numbers and plain sentences for its report."""
@@ -183,13 +186,14 @@ def render(
     treat: Treat,
     *,
     sound: SoundTracks | None,
-    encoding: Encoding = Encoding(),
+    encoding: Encoding = USUAL,
     title: str = "",
-    shift: Fraction = Fraction(0),
+    shift: Fraction | None = Fraction(0),
     expected_frames: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Written:
-    """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds.
+    """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds
+    (None: as many as make the first frame's time zero).
 
     Raises: CorruptMedia when not one frame decodes; IntegrityError when there are not as many as expected;
         whatever `treat` raises. Then there is no `out`.
@@ -199,7 +203,7 @@ def render(
     if first is None:
         detail = f": {reader.damage.entries[0]}" if reader.damage else ""
         raise CorruptMedia(f"not one frame of {reader.path.name} can be decoded{detail}")
-    ticks = round(shift / first.time_base)
+    ticks = first.pts if shift is None else round(shift / first.time_base)
     written = Written(shift=ticks * first.time_base, encoding=encoding)
     with VideoWriter(out, first, reader.rate, encoding, title) as writer:
         writer.set_shape(reader.stream.sample_aspect_ratio)
