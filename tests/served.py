@@ -27,7 +27,7 @@ from storage.ledger.steps import NewOutput
 from storage.open import Storage, opened
 from tests.factories import LEASE, PASSWORD, Factory, track
 from tests.services import Services
-from web.app import create_app
+from web.app import create_app, server_config
 from web.context import Context
 
 API = "/api/v1"
@@ -154,10 +154,11 @@ def own_settings(services: Services, folder: Path, **more: Any) -> Iterator[Sett
 
 
 @contextmanager
-def served(settings: Settings, *, receiver: bool = False) -> Iterator[Served]:
+def served(settings: Settings, *, receiver: bool = False, app: FastAPI | None = None) -> Iterator[Served]:
     """A server on a free port of this machine; `receiver` has finished uploads checked, as in earnest."""
-    app = create_app(settings)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="on" if receiver else "off")
+    app = app or create_app(settings)
+    config = server_config(app, settings)
+    config.port, config.lifespan = 0, "on" if receiver else "off"
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -144,23 +144,26 @@ def run_server(settings: Settings) -> None:
     """
     check_binding(settings)
     listener = _bind(settings)
-    try:
-        config = uvicorn.Config(
-            create_app(settings),
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-            proxy_headers=bool(settings.trusted_proxy),
-            forwarded_allow_ips=settings.trusted_proxy or None,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_WITHIN_S,
-        )
+    with listener:
+        config = server_config(create_app(settings), settings)
         host, port = listener.getsockname()[:2]
         log.info("listening at %s, port %d", host, port)
         uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        listener.close()
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn runs it: behind a proxy only what the declared one says about the caller is believed."""
+    return uvicorn.Config(
+        app,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        proxy_headers=bool(settings.trusted_proxy),
+        forwarded_allow_ips=settings.trusted_proxy or None,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_WITHIN_S,
+    )
 
 
 def check_binding(settings: Settings) -> None:
@@ -192,6 +195,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _bind(settings: Settings) -> socket.socket:
+    listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -200,6 +204,8 @@ def _bind(settings: Settings) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as exc:
+        if listener is not None:
+            listener.close()
         raise BadInput(
             f"can't listen at {settings.host}, port {settings.port}: {exc.strerror}",
             hint="Is exhibit running already? Choose another port with --port.",

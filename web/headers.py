@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -92,7 +93,8 @@ class RequestLimits:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > MAX_BODY_BYTES:
-                raise _too_large()
+                # The one kind of exception that the framework lets through while it reads a body.
+                raise HTTPException(413, "the request is too long")
             return message
 
         await self._app(scope, counted, send)

@@ -69,7 +69,8 @@ async def from_our_page(request: Request) -> None:
     site = request.headers.get("sec-fetch-site", "none")
     origin = request.headers.get("origin")
     context = context_of(request)
-    ours = {request.headers.get("host", ""), urlsplit(context.settings.public_url).netloc}
+    # "Origin: null" (a sandboxed frame) has no host: nothing without one is ours.
+    ours = {request.headers.get("host", ""), urlsplit(context.settings.public_url).netloc} - {""}
     if site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc not in ours):
         raise NotAllowed("this request came from another site", hint="Open the page here and try again.")
 

@@ -38,6 +38,7 @@ def create_case(context: Ctx, who: Who, asked: CaseAsked, response: Response) ->
 
 @router.get("/{case_id}", **asks(Act.SEE_CASE))
 def view_case(context: Ctx, who: Who, case_id: str) -> WholeCase:
+    """The case with its members, and what you may do here."""
     return WholeCase.seen(actions.view_case(context, who, case_id))
 
 

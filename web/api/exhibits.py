@@ -55,6 +55,7 @@ def my_exhibits(context: Ctx, who: Who) -> ExhibitList:
 
 @router.get("/exhibits/{exhibit_id}", **asks(Act.SEE_EXHIBIT))
 def view_exhibit(context: Ctx, who: Who, exhibit_id: str) -> WholeExhibit:
+    """Everything that is known of it: hashes, lock, media, each step's state, outputs."""
     return WholeExhibit.seen(actions.view_exhibit(context, who, exhibit_id))
 
 
