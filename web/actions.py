@@ -255,11 +255,16 @@ def search(context: Context, who: SignedIn, query: Query, case: str = "") -> tup
     return found
 
 
-def case_log(context: Context, who: SignedIn, case_id: str, *, after: int = 0, limit: int = 500) -> Sequence[AuditEvent]:
-    """The custody log of a case. Reading it is logged too."""
+def case_log(
+    context: Context, who: SignedIn, case_id: str, *, after: int = 0, before: int | None = None, limit: int = 500
+) -> Sequence[AuditEvent]:
+    """The custody log of a case, oldest first: the first events after a number, or the last before one.
+
+    Reading it is logged too.
+    """
     case = find_case(context, who, Act.SEE_AUDIT, case_id)
     _looked(context, who, f"log:{case.id}", verb=Verb.AUDIT_READ, case_id=case.id)
-    return context.index.audit_of_case(case.id, after=after, limit=limit)
+    return context.index.audit_of_case(case.id, after=after, before=before, limit=limit)
 
 
 def exhibit_log(context: Context, who: SignedIn, exhibit_id: str, *, limit: int = 500) -> Sequence[AuditEvent]:

@@ -195,12 +195,20 @@ class Index:
             return search(connection, user, query)
 
     # audit
-    def audit_of_case(self, case_id: CaseId, *, after: int = 0, limit: int = 500) -> Sequence[AuditEvent]:
-        """Events of the case and of its exhibits, those from before they were filed too; oldest first."""
+    def audit_of_case(
+        self, case_id: CaseId, *, after: int = 0, before: int | None = None, limit: int = 500
+    ) -> Sequence[AuditEvent]:
+        """Events of the case and of its exhibits, those from before they were filed too; oldest first.
+
+        The first `limit` after number `after`; with `before`, the last `limit` before that number.
+        """
         its_own = select(exhibits.c.id).where(exhibits.c.case_id == case_id)
         of_it = or_(audit.c.case_id == case_id, audit.c.exhibit_id.in_(its_own))
-        wanted = select(audit).where(of_it, audit.c.number > after).order_by(audit.c.number).limit(limit)
-        return [event_of(row) for row in self._all(wanted)]
+        wanted = select(audit).where(of_it, audit.c.number > after).limit(limit)
+        if before is None:
+            return [event_of(row) for row in self._all(wanted.order_by(audit.c.number))]
+        newest = wanted.where(audit.c.number < before).order_by(audit.c.number.desc())
+        return [event_of(row) for row in self._all(newest)][::-1]
 
     def audit_of_exhibit(self, exhibit_id: ExhibitId, *, limit: int = 500) -> Sequence[AuditEvent]:
         """Oldest first; of many, the newest `limit`."""

@@ -40,8 +40,7 @@ def player_origin(view: ExhibitView) -> Fraction:
     """The moment of the original's stream at which the copies' clock shows zero. Units: seconds."""
     for output in view.outputs:
         if output.step is Step.PROXY and output.content_type.startswith("video/"):
-            shift = output.details.get("shift_s", "0")
-            return Fraction(str(shift))
+            return Fraction(str(output.details.get("report", {}).get("shift_s", "0")))
     return Fraction(0)
 
 
@@ -101,7 +100,7 @@ def _draft(line: StepLine, output: Output | None) -> Copy:
     assert run is not None
     wanted: Mapping[str, Any] = (output.details.get("redaction") if output else None) or run.params
     if wanted:
-        hidden = ", ".join(words.HIDE[Hide(what)].lower() for what in wanted.get("what", ()))
+        hidden = " and ".join(words.HIDE[Hide(what)].lower() for what in wanted.get("what", ()))
         style = words.STYLE[Style(wanted.get("style", Style.SOLID))].lower()
         sound = "sound kept" if AudioPolicy(wanted.get("audio", AudioPolicy.KEEP)) is AudioPolicy.KEEP else "sound removed"
         name, facts = f"{sentence(hidden, stop=False) or 'Nothing'} hidden", f"{style}, {sound}"

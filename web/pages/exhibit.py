@@ -18,6 +18,7 @@ from web import actions
 from web.context import Context, asks
 from web.pages.cards import exhibit_path
 from web.pages.copies import player_origin
+from web.pages.events import event_lines
 from web.pages.exhibit_seen import clip_sources, facts, seen
 from web.pages.rendering import back_to, fragment, page, parts, sentence
 from web.signin import Ctx, Who
@@ -38,9 +39,9 @@ _LONGEST_S = 10**7
 
 @router.get("/exhibits/{exhibit_id}", **asks(Act.SEE_EXHIBIT))
 def show_exhibit(
-    request: Request, context: Ctx, who: Who, exhibit_id: str, t: str = "", show: str = "", label: str = ""
+    request: Request, context: Ctx, who: Who, exhibit_id: str, track: str = "", show: str = "", label: str = ""
 ) -> Response:
-    return _page(request, context, who, exhibit_id, t=t, show=show, label=label)
+    return _page(request, context, who, exhibit_id, track=track, show=show, label=label)
 
 
 @router.get("/exhibits/{exhibit_id}/parts", **asks(Act.SEE_EXHIBIT))
@@ -60,7 +61,7 @@ def _page(
     who: SignedIn,
     exhibit_id: str,
     *,
-    t: str = "",
+    track: str = "",
     show: str = "",
     label: str = "",
     form: dict[str, Any] | None = None,
@@ -69,21 +70,22 @@ def _page(
 ) -> Response:
     """The whole page; also after a form on it was wrong."""
     view = actions.view_exhibit(context, who, exhibit_id)
+    things = seen(context, who, view, show)
     history = actions.exhibit_log(context, who, exhibit_id) if Act.SEE_AUDIT in view.acts else ()
     return page(
         request,
         "exhibit.html",
         who,
         status=400 if errors else 200,
-        jump=_jump(t),
+        jump=next((line for line in things["tracks"] if str(line.row.track_id) == track), None),
         label=label,
-        history=sorted(history, key=lambda event: -event.number),
+        history=event_lines(history),
         facts=facts(view),
         clip_sources=clip_sources(view),
         form=form or {},
         errors=errors or {},
         hint=hint,
-        **seen(context, who, view, show),
+        **things,
     )
 
 
@@ -184,11 +186,3 @@ def read_clock(text: str) -> Fraction:
     if whole > _LONGEST_S:
         raise ValueError(f"{text!r} is longer than any video")
     return whole
-
-
-def _jump(text: str) -> str | None:
-    """A link's `?t=` as the player's media fragment; nonsense is ignored."""
-    try:
-        return f"{float(read_clock(text)):.3f}"
-    except ValueError:
-        return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from casefile.verify import LogCheck
@@ -14,11 +15,13 @@ from web.context import asks
 from web.custody import check_chain
 from web.overview import exhibit_references
 from web.pages.cases import CaseLine, case_path
+from web.pages.events import event_lines
 from web.pages.rendering import page, sentence
 from web.signin import Ctx, Who
 
 router = APIRouter()
-_AT_ONCE = 500
+_AT_ONCE = 200
+_END = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ def list_logs(request: Request, context: Ctx, who: Who) -> Response:
 
 
 @router.get("/cases/{case_id}/log", **asks(Act.SEE_AUDIT))
-def show_log(request: Request, context: Ctx, who: Who, case_id: str, after: int = 0) -> Response:
-    events = actions.case_log(context, who, case_id, after=after, limit=_AT_ONCE)
+def show_log(
+    request: Request, context: Ctx, who: Who, case_id: str, before: Annotated[int, Query(ge=1, le=_END)] = _END
+) -> Response:
+    events = actions.case_log(context, who, case_id, before=before, limit=_AT_ONCE)
     view = actions.view_case(context, who, case_id)
     return page(
         request,
@@ -56,8 +61,7 @@ def show_log(request: Request, context: Ctx, who: Who, case_id: str, after: int 
         case=view.case,
         case_path=case_path(view.case),
         chain=_chain(check_chain(context, who)),
-        events=events,
-        first=after == 0,
-        later=events[-1].number if len(events) == _AT_ONCE else 0,
-        references=exhibit_references(context, view.case),
+        events=event_lines(events, exhibit_references(context, view.case)),
+        newest=before == _END,
+        earlier=events[0].number if len(events) == _AT_ONCE else 0,
     )

@@ -40,6 +40,10 @@ def day(value: datetime) -> str:
     return f"{local.day} {local.strftime('%b %Y')}"
 
 
+def time_of_day(value: datetime) -> str:
+    return value.astimezone(UK).strftime("%H:%M:%S %Z")
+
+
 def sentence(text: str, *, stop: bool = True) -> str:
     """An error's or a step's words as a sentence: a capital at its start, a full stop at its end."""
     text = text.strip()
@@ -106,9 +110,9 @@ def _environment() -> Environment:
     environment.filters |= {
         "moment": moment,
         "day": day,
+        "time_of_day": time_of_day,
         "machine_time": machine_time,
         "sentence": sentence,
-        "compact_value": compact_value,
         "size": size,
         "clock": clock,
         "percent": percent,

@@ -22,7 +22,6 @@ from web.context import Context, asks
 from web.overview import case_references
 from web.pages.cards import exhibit_path, output_url
 from web.pages.rendering import from_uk_time, page, sentence
-from web.pages.timeline import decimal
 from web.signin import Ctx, Who
 
 router = APIRouter()
@@ -132,7 +131,7 @@ def _found(hit: Hit) -> Found:
         reference=exhibit.reference,
         case_reference=hit.case_reference,
         kind=exhibit.kind,
-        path=f"{exhibit_path(exhibit.id)}?{urlencode({'t': decimal(start), 'label': track.label})}",
+        path=f"{exhibit_path(exhibit.id)}?{urlencode({'track': track.track_id, 'label': track.label})}",
         thumbnail=output_url(exhibit.id, track.thumbnail_output) if track.thumbnail_output else "",
         start=start,
         end=end,

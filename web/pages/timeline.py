@@ -11,6 +11,7 @@ from web.pages.cards import output_url
 
 _BARS_AT_MOST = 400
 """On one lane: more could not be told apart on a screen."""
+_ROWS_AT_MOST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class TrackLine:
 class Bar:
     start: float
     end: float
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Lane:
     label: str
     count: int
     bars: tuple[Bar, ...]
+    rows: int
 
 
 def decimal(seconds: Fraction) -> str:
@@ -61,7 +64,20 @@ def lanes(lines: Sequence[TrackLine]) -> list[Lane]:
     for line in lines:
         by_label.setdefault(line.row.label, []).append(line)
     ordered = sorted(by_label.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [
-        Lane(label, len(some), tuple(Bar(float(line.start), float(line.end)) for line in some[:_BARS_AT_MOST]))
-        for label, some in ordered
-    ]
+    return [_lane(label, some) for label, some in ordered]
+
+
+def _lane(label: str, lines: Sequence[TrackLine]) -> Lane:
+    """Each bar in the first row that is free at its start; where all are taken, over the one that ends first."""
+    busy_until: list[float] = []
+    bars = []
+    for line in lines[:_BARS_AT_MOST]:
+        start, end = float(line.start), float(line.end)
+        free = next((row for row, until in enumerate(busy_until) if until < start), None)
+        if free is None and len(busy_until) < _ROWS_AT_MOST:
+            free = len(busy_until)
+            busy_until.append(0.0)
+        row = busy_until.index(min(busy_until)) if free is None else free
+        busy_until[row] = max(busy_until[row], end)
+        bars.append(Bar(start, end, row))
+    return Lane(label, len(lines), tuple(bars), len(busy_until))
