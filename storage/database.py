@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from evidence.errors import BadInput, Busy, DatabaseDown, NoSpace, WrongSchema
 from storage.migrations import HEAD
 
 _DISK_FULL = "53100"
+_READ_ONLY = "25006"
 _UNDEFINED_TABLE = "42P01"
 _LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 
@@ -63,6 +64,10 @@ def translated() -> Iterator[None]:
         raise DatabaseDown("all connections to the database are in use") from exc
     except (OperationalError, InterfaceError) as exc:
         _raise(exc)
+    except InternalError as exc:
+        if getattr(exc.orig, "sqlstate", None) != _READ_ONLY:
+            raise
+        raise DatabaseDown("the database takes no writes at the moment") from exc
 
 
 def _raise(exc: DBAPIError) -> NoReturn:

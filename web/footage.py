@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -58,7 +58,7 @@ def find_output(context: Context, who: SignedIn, exhibit_id: str, name: str, *, 
         raise NotFound(
             f"this exhibit has no {name} yet", hint="Look at its steps: the one that makes it may still be waiting."
         )
-    return _made(found[0], _prefix(case, exhibit))
+    return replace(_made(found[0], _prefix(case, exhibit)), case_id=exhibit.case_id)
 
 
 def find_export(context: Context, who: SignedIn, case_id: str, run: str, name: str) -> Footage:
