@@ -126,7 +126,7 @@ class Server:
 
     def create_upload(self, size_bytes: int, fields: Mapping[str, str]) -> str:
         """A new upload; its address, which ends in its id."""
-        said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in fields.items())
+        said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}".strip() for key, value in fields.items())
         headers = _TUS | {"Upload-Length": str(size_bytes), "Upload-Metadata": said}
         response = self._ask("POST", "/uploads/", headers=headers)
         return urlsplit(urljoin(f"{self.address}/uploads/", response.headers["location"])).path

@@ -150,7 +150,7 @@ class Receiver:
                 missing -= len(piece)
             if missing or digest.hexdigest() != part.sha256:
                 self._wrong(stored, f"part {part.number} of what it stored")
-        if rest or next(chunks, None) or stored.size_bytes != upload.size_bytes:
+        if len(rest) or any(chunks) or stored.size_bytes != upload.size_bytes:
             self._wrong(stored, "another number of bytes")
         return _Learnt(stored, Digest(whole.hexdigest()), bytes(head))
 
