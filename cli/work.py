@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +83,7 @@ def list_steps(
         if as_json:
             typer.echo(json.dumps([_as_json(run) for run in runs], ensure_ascii=False))
         else:
-            Console().print(_table(runs, storage))
+            _console().print(_table(runs, storage))
 
 
 @steps.command()
@@ -183,11 +184,20 @@ def _as_json(run: StepRun) -> dict[str, Any]:
     }
 
 
+def _console() -> Console:
+    """As wide as the terminal; in a file or pipe, wide enough for a line of a table."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
 _COLOURS = {StepState.DONE: "green", StepState.RUNNING: "cyan", StepState.FAILED: "red", StepState.QUARANTINED: "red"}
 
 
 def _table(runs: list[StepRun], storage: Storage) -> Table:
-    table = Table("run", "exhibit", "step", "state", "progress", "attempt", "what is to be said")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("run", "exhibit", "step", "state", "progress", "tries"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what is to be said", overflow="fold")
     exhibits = {run.exhibit_id for run in runs if run.exhibit_id}
     references = {exhibit_id: storage.index.exhibit(exhibit_id).reference for exhibit_id in exhibits}
     for run in runs:

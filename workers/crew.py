@@ -8,11 +8,12 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from multiprocessing.process import BaseProcess
 
 from config.settings import Settings
-from evidence.errors import DatabaseDown, StoreDown, Unavailable
+from evidence.errors import ExhibitError, Unavailable
 from evidence.steps import Step
 from storage.open import Storage, open_storage
 from workers.queue import Listener, RqBell, WorkHorse, die_with
@@ -34,6 +35,7 @@ def work(settings: Settings, *, count: int = 1, steps: frozenset[Step] = ALL_STE
 
     Raises: WrongSchema, BadInput; a database or store that is down is waited for.
     """
+    RqBell(settings.redis_url)  # an address that is none is said now, once
     stop = Stop()
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -47,7 +49,9 @@ def work(settings: Settings, *, count: int = 1, steps: frozenset[Step] = ALL_STE
 
 
 def _supervise(settings: Settings, count: int, steps: frozenset[Step], stop: Stop) -> None:
-    _close(_open(settings, stop))  # what can't be waited for is said now, once
+    first = _open(settings, stop)  # and so is a schema that isn't ours
+    if first is not None:
+        first.close()
     crew: list[BaseProcess] = [_start(settings, steps) for _ in range(count)]
     while not stop.asked:
         stop.wait(0.5)
@@ -79,7 +83,6 @@ def _worker_process(settings: Settings, steps: frozenset[Step], supervisor: int)
 def _worker(settings: Settings, steps: frozenset[Step], stop: Stop) -> None:
     """One worker: it listens, and its work-horses work."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    RqBell(settings.redis_url)  # an address that is none is said now
     storage = _open(settings, stop)
     if storage is None:
         return
@@ -87,8 +90,12 @@ def _worker(settings: Settings, steps: frozenset[Step], stop: Stop) -> None:
     with scratch_of(settings.cache_dir / "scratch", name) as scratch:
 
         def work_horse(told: Stop, rung: bool) -> None:
-            runner = Runner(settings, open_storage(settings), RqBell(settings.redis_url), name, steps, scratch, told)
-            runner.run_all(until=time.monotonic() + _SHIFT_S, wake_others=not rung)
+            try:
+                runner = Runner(settings, open_storage(settings), RqBell(settings.redis_url), name, steps, scratch, told)
+                runner.run_all(until=time.monotonic() + _SHIFT_S, wake_others=not rung)
+            except ExhibitError as exc:
+                _log.warning("no step could be claimed: %s", exc)
+                sys.exit(1)
 
         def look(rung: bool) -> None:
             # A work-horse is only forked when there is something to claim: rings outlive the work they told of.
@@ -103,17 +110,12 @@ def _worker(settings: Settings, steps: frozenset[Step], stop: Stop) -> None:
     _log.info("worker %s ends", name)
 
 
-def _close(storage: Storage | None) -> None:
-    if storage is not None:
-        storage.close()
-
-
 def _open(settings: Settings, stop: Stop) -> Storage | None:
     """The stores, waited for while they are down; None when told to stop meanwhile. Raises: WrongSchema."""
     while not stop.asked:
         try:
             return open_storage(settings)
-        except (DatabaseDown, StoreDown, Unavailable) as exc:
+        except Unavailable as exc:
             if not exc.transient:
                 raise
             _log.warning("waiting: %s", exc)

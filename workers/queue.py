@@ -28,7 +28,7 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
-from rq.worker_registration import clean_worker_registry
+from rq.worker_registration import clean_worker_registry, register
 
 from evidence.errors import BadInput, Unavailable
 from workers.stop import HandBack, Stop
@@ -170,6 +170,10 @@ class Listener:
     def _maintain(self, worker: Worker, queue: Queue) -> None:
         """Forget dead workers, and rings that a worker took and died with."""
         clean_worker_registry(queue)
+        with queue.connection.pipeline() as pipeline:  # after a FLUSHALL nobody knows of us
+            register(worker, pipeline)
+            pipeline.hset(worker.key, mapping=worker.serialize())
+            pipeline.execute()
         queue.connection.delete(IntermediateQueue.get_intermediate_queue_key(queue.key))
         worker.last_cleaned_at = worker.last_heartbeat
 

@@ -214,7 +214,8 @@ class _Progress:
             return
         self._due = now + PROGRESS_EVERY_S
         try:
-            wanted = self._storage.ledger.steps.progress(self._run, done, total)
+            with self._stop.not_here():
+                wanted = self._storage.ledger.steps.progress(self._run, done, total)
         except Unavailable as exc:
             _log.warning("progress was not recorded: %s", exc)
             return

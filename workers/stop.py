@@ -40,10 +40,21 @@ class Stop:
 
     @contextmanager
     def may_interrupt(self) -> Iterator[None]:
-        """Long transfers, in the main thread: leave them at once when the worker is told to stop."""
+        """Long transfers and waits, in the main thread: leave them at once when the worker is told to stop."""
         self.check()
         self._may_interrupt = True
         try:
             yield
         finally:
             self._may_interrupt = False
+
+    @contextmanager
+    def not_here(self) -> Iterator[None]:
+        """Inside a `may_interrupt` block: a few statements that are not broken into."""
+        before, self._may_interrupt = self._may_interrupt, False
+        try:
+            yield
+        finally:
+            self._may_interrupt = before
+        if before:
+            self.check()

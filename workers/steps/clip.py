@@ -14,6 +14,7 @@ from evidence.steps import Step, StepRun
 from evidence.wire import moment_from_json
 from storage.index import Output
 from storage.ledger.steps import Result
+from workers.steps.media import main_video, media_of
 from workers.steps.redact import DRAFT_VIDEO
 from workers.tools import Tools
 
@@ -30,9 +31,10 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     recipe = tools.recipe(Step.CLIP, params, inputs=[copy] if copy else [])
     if kept := tools.made_before(step_run, recipe):
         return Result(recipe.digest, kept, note=tools.note_of(kept))
-    with _source(tools, exhibit, copy) as path:
-        out, report = tools.child("clip", {"source": path}, {**params, **tools.caps()})
     draft = source == "redacted"
+    place = {"title": f"{'DRAFT ' if draft else ''}{exhibit.reference} {source}", **_place(exhibit, copy)}
+    with _source(tools, exhibit, copy) as path:
+        out, report = tools.child("clip", {"source": path}, {**params, **place, **tools.caps()})
     note = f"{source}, {span.start.label()} to {span.end.label()}"
     details = {
         "source": source,
@@ -54,6 +56,13 @@ def _source(tools: Tools, exhibit: Exhibit, copy: Output | None) -> Iterator[Pat
             yield path
     else:
         yield tools.fetch(copy)
+
+
+def _place(exhibit: Exhibit, copy: Output | None) -> dict[str, Any]:
+    """Where the original's picture and times are in the source."""
+    if copy is None:
+        return {"stream_index": main_video(media_of(exhibit)).index}
+    return {"shift_s": copy.details["report"]["shift_s"]}
 
 
 def _wanted(params: Mapping[str, Any]) -> tuple[str, Span]:

@@ -23,17 +23,19 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     """
     exhibit = tools.exhibit(step_run)
     media = media_of(exhibit)
-    params = {**detect_params(tools.settings, tools.progress), **_where(media, segment_of(media, step_run.segment))}
+    with tools.stop.may_interrupt():  # another worker may be preparing the same model
+        models = detect_params(tools.settings, tools.progress)
+    params = {**models, **_where(media, segment_of(media, step_run.segment))}
     recipe = tools.recipe(Step.DETECT, without_paths(params), models=model_hashes(params))
-    models = [f"{spec['name']} {spec['sha256']}" for spec in params["detectors"]]
+    really_ran = [f"{spec['name']} {spec['sha256']}" for spec in params["detectors"]]
     if kept := tools.made_before(step_run, recipe):
-        return Result(recipe.digest, kept, note=tools.note_of(kept), models=models)
+        return Result(recipe.digest, kept, note=tools.note_of(kept), models=really_ran)
     with tools.original(exhibit) as original:
         out, report = tools.child("detect", {"original": original}, {**params, **tools.caps()})
     note = missing_in_words(report["not_looked_for"])
     details = {"report": report, "not_looked_for": report["not_looked_for"], "note": note}
     output = tools.publish(step_run, recipe, out / "raw.parquet", details, name=raw_name(step_run.segment))
-    return Result(recipe.digest, [output], note=note, models=models)
+    return Result(recipe.digest, [output], note=note, models=really_ran)
 
 
 def _where(media: MediaInfo, segment: Segment) -> dict[str, Any]:

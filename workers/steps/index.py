@@ -9,6 +9,7 @@ from evidence.steps import Step, StepRun
 from evidence.track import Track
 from evidence.wire import track_from_json
 from storage.ledger.steps import NewOutput, Result
+from workers.steps.media import main_video, media_of
 from workers.steps.track import TRACKS
 from workers.tools import Tools
 
@@ -24,7 +25,8 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     pictures = list(tools.made_before(step_run, recipe))
     if tracks and not pictures:
         with tools.original(exhibit) as original:
-            out, _ = tools.child("thumbnails", {"original": original, TRACKS: path}, tools.caps())
+            params = {"stream_index": main_video(media_of(exhibit)).index, **tools.caps()}
+            out, _ = tools.child("thumbnails", {"original": original, TRACKS: path}, params)
         for picture in sorted(out.glob("track-*.jpg")):
             pictures.append(tools.publish(step_run, recipe, picture, {}))
     return Result(recipe.digest, pictures, note=_note(tracks), tracks=tracks, thumbnails=_thumbnails(pictures))

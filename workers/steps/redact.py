@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from evidence.errors import BadInput, NoDetector
@@ -12,7 +11,7 @@ from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.steps import Step, StepRun
 from evidence.wire import redaction_from_json, redaction_to_json
 from storage.ledger.steps import Result
-from workers.steps.media import missing_in_words
+from workers.steps.media import main_video, media_of, missing_in_words
 from workers.steps.track import TRACKS
 from workers.tools import Tools
 
@@ -30,12 +29,14 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     tracks = tools.fetch(found, TRACKS)
     analysis = json.loads(tracks.read_bytes())
     redaction = _wanted(step_run.params, frozenset(analysis["looked_for"]))
-    params = {"redaction": redaction_to_json(redaction), "draft": True}
+    params = {"redaction": redaction_to_json(redaction), "draft": True, "reference": exhibit.reference}
     recipe = tools.recipe(Step.REDACT, params, inputs=[found])
     if kept := tools.made_before(step_run, recipe):
         return Result(recipe.digest, kept, note=tools.note_of(kept))
     with tools.original(exhibit) as original:
-        out, report = tools.child("redact", {"original": original, TRACKS: tracks}, {**params, **tools.caps()})
+        inputs = {"original": original, TRACKS: tracks}
+        index = main_video(media_of(exhibit)).index
+        out, report = tools.child("redact", inputs, {**params, "stream_index": index, **tools.caps()})
     note = _note(redaction, analysis["not_looked_for"])
     details = {
         "draft": True,
@@ -46,7 +47,7 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     }
     outputs = [
         tools.publish(step_run, recipe, out / "redacted.mp4", details, name=DRAFT_VIDEO),
-        tools.publish(step_run, recipe, _marked(out / "report.json"), details, name=DRAFT_REPORT),
+        tools.publish(step_run, recipe, out / "report.json", details, name=DRAFT_REPORT),
     ]
     return Result(recipe.digest, outputs, note=note)
 
@@ -73,10 +74,3 @@ def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
 def _note(redaction: Redaction, not_looked_for: list[dict[str, str]]) -> str:
     hidden = " and ".join(sorted(what.value for what in redaction.what)) or "the regions that were drawn"
     return "; ".join(filter(None, [f"draft, approved by nobody: {hidden} covered", missing_in_words(not_looked_for)]))
-
-
-def _marked(report: Path) -> Path:
-    """The report with the word draft in it, whatever the task wrote."""
-    value = json.loads(report.read_bytes())
-    report.write_text(json.dumps({**value, "draft": True}, ensure_ascii=False, indent=1), "utf-8")
-    return report
