@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +90,16 @@ def _fresh(folder: Path, settings: Settings) -> None:
 
 
 def made_clip(folder: Path, console: Console, story: Story) -> Path:
+    """A clip that moves over the photographs of the ultralytics package: nothing is downloaded, nothing is shipped."""
     from media.demo_clip import make_demo_clip
 
+    spec = find_spec("ultralytics")
+    if spec is None or not spec.submodule_search_locations:
+        raise Unavailable("the ultralytics package is not installed", hint="Run make setup, or name a video with --clip.")
+    photographs = Path(spec.submodule_search_locations[0]) / "assets"
+    clip = folder / "demo.mp4"
     with timed(story, "make the clip"):
-        clip = folder / "demo.mp4"
-        make_demo_clip(clip)
+        make_demo_clip(photographs / "bus.jpg", photographs / "zidane.jpg", clip)
     console.print(f"  clip      made from photographs: {clip}", highlight=False)
     return clip
 
