@@ -16,9 +16,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+
+from evidence.steps import Step
 
 metadata = MetaData(
     naming_convention={
@@ -262,4 +265,12 @@ viewings = Table(
     Column("object_key", Text, primary_key=True),
     Column("audit_number", BigInteger, nullable=False),
     Column("at", _Moment, nullable=False),
+)
+
+# Rows made at the same moment stand in the order of the graph: proxy, detect 0, detect 1 …
+step_order = (
+    step_runs.c.created_at,
+    case({step.value: n for n, step in enumerate(Step)}, value=step_runs.c.step, else_=len(Step)),
+    step_runs.c.segment,
+    step_runs.c.id,
 )

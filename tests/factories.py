@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -74,7 +74,7 @@ class Factory:
         stored = store.compose(keys.original(upload.exhibit_id), [part.key for part in upload.parts])
         until = None
         if store.can_lock:
-            store.lock(stored.key, stored.version_id, upload.created_at + timedelta(days=31))
+            store.lock(stored.key, stored.version_id, datetime.now(UTC) + timedelta(days=31))  # a real server, a real clock
             lock = store.read_lock(stored.key, stored.version_id)
             until = lock.until if lock else None
         digest = store.digest(stored.key, stored.version_id)

@@ -22,7 +22,7 @@ from storage.index.search import search
 from storage.index.values import Hit, Output, Query, TrackRow, output_of, track_of
 from storage.ledger.uploads import Upload, read_upload
 from storage.rows import AnyRow, case_of, event_json, event_of, exhibit_of, step_run_of, user_of
-from storage.tables import audit, cases, exhibits, memberships, outputs, step_runs, tracks, users
+from storage.tables import audit, cases, exhibits, memberships, outputs, step_order, step_runs, tracks, users
 
 _PAGE = 1000
 
@@ -150,7 +150,7 @@ class Index:
         limit: int = 1000,
     ) -> Sequence[StepRun]:
         """Oldest first. Of an exhibit, of a case (its exhibits' and its exports'), or of all."""
-        wanted = select(step_runs).order_by(step_runs.c.created_at, step_runs.c.id).limit(limit)
+        wanted = select(step_runs).order_by(*step_order).limit(limit)
         if exhibit_id is not None:
             wanted = wanted.where(step_runs.c.exhibit_id == exhibit_id)
         if case_id is not None:

@@ -68,8 +68,8 @@ class CaseLedger(Writer):
             _locked(connection, case_id)
             name = _user_name(connection, user_id)
             row = {"case_id": case_id, "user_id": user_id, "added_at": now, "added_by": actor.id}
-            added = connection.execute(upsert(memberships).values(row).on_conflict_do_nothing())
-            if added.rowcount:
+            added = upsert(memberships).values(row).on_conflict_do_nothing().returning(memberships.c.user_id)
+            if connection.execute(added).first() is not None:
                 self._log(connection, Act(actor.name, Verb.MEMBER_ADDED, case_id, details={"user": name}), now)
 
     def remove_member(self, actor: User, case_id: CaseId, user_id: UserId) -> None:

@@ -18,7 +18,7 @@ from storage.ledger.graph import again, follow_up, new_step_row
 from storage.ledger.results import NewOutput, Result, record_outputs, record_probe, record_tracks
 from storage.ledger.writer import Act, Writer, clean
 from storage.rows import AnyRow, step_run_of
-from storage.tables import cases, exhibits, step_runs
+from storage.tables import cases, exhibits, step_order, step_runs
 
 __all__ = ["NewOutput", "Result", "StepLedger"]
 
@@ -276,7 +276,7 @@ def _best_claimable(steps: frozenset[Step]) -> Select[Any]:
         .join(of_exhibit, of_exhibit.c.id == exhibits.c.case_id, isouter=True)
         .join(of_export, of_export.c.id == step_runs.c.case_id, isouter=True)
         .where(step_runs.c.step.in_([step.value for step in steps]), _claimable())
-        .order_by(urgent.desc(), rerun, step_runs.c.created_at, step_runs.c.id)
+        .order_by(urgent.desc(), rerun, *step_order)
         .limit(1)
         .with_for_update(of=step_runs, skip_locked=True)
     )
