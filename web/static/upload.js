@@ -144,6 +144,9 @@ function send(entry) {
     uploadUrl: entry.url,
     metadata: { filename: entry.name, ...entry.metadata },
     retryDelays: RETRY_MS,
+    // One staged part a request: a refusal of the file's first bytes is heard, where a browser still sending would see
+    // only a broken connection.
+    chunkSize: 16 * 1024 * 1024,
     storeFingerprintForResuming: false,
     onBeforeRequest: (request) => request.setHeader("X-CSRF-Token", csrf()),
     onUploadUrlAvailable: () => {
