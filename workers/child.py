@@ -9,6 +9,7 @@ the whole group along when the worker dies or the task ends, so that no FFmpeg i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -97,6 +98,19 @@ def _environment(scratch: Path) -> dict[str, str]:
     return _ENVIRONMENT | passed_on | dict.fromkeys(folders, str(scratch))
 
 
+def _job_text(job: Job, limits: Limits) -> bytes:
+    return json.dumps(
+        {
+            "parent": os.getpid(),
+            "task": job.task,
+            "inputs": {name: str(path.absolute()) for name, path in job.inputs.items()},
+            "out": str(job.out.absolute()),
+            "params": dict(job.params),
+            "limits": asdict(limits),
+        }
+    ).encode()
+
+
 class _Child:
     """The running process, its report pipe and the end of its log. Leaving the context ends the whole group."""
 
@@ -105,6 +119,7 @@ class _Child:
         self._log: deque[bytes] = deque()
         self._log_size = 0
         self._pending = bytearray()
+        text = _job_text(job, limits)
         read_fd, write_fd = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -123,25 +138,11 @@ class _Child:
         finally:
             os.close(write_fd)
         self._report_fd = read_fd
-        self._send_job(job, limits)
-
-    def _send_job(self, job: Job, limits: Limits) -> None:
-        text = json.dumps(
-            {
-                "parent": os.getpid(),
-                "task": job.task,
-                "inputs": {name: str(path.absolute()) for name, path in job.inputs.items()},
-                "out": str(job.out.absolute()),
-                "params": dict(job.params),
-                "limits": asdict(limits),
-            }
-        )
         stdin = self._pipe(self._process.stdin)
-        try:
-            stdin.write(text.encode())
+        # When it died at once, listen() says so, with its log.
+        with contextlib.suppress(BrokenPipeError):
+            stdin.write(text)
             stdin.close()
-        except BrokenPipeError:
-            pass  # it died at once; listen() says so, with its log
 
     @staticmethod
     def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

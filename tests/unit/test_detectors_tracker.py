@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.tracker import follow
+from evidence.track import Detections, Origin
+
+THRESHOLDS = {"m": 0.5}
+
+
+def detections(rows, time_base=Fraction(1, 30), step=1):
+    """Rows of (frame, (x, y), score, label[, size])."""
+    rows = [row if len(row) == 5 else (*row, 40) for row in rows]
+    return Detections(
+        frame=np.array([r[0] for r in rows], np.int64),
+        pts=np.array([r[0] * step for r in rows], np.int64),
+        box_xyxy=np.array([(r[1][0], r[1][1], r[1][0] + r[4], r[1][1] + r[4]) for r in rows], np.float32).reshape(-1, 4),
+        score=np.array([r[2] for r in rows], np.float32),
+        label=tuple(r[3] for r in rows),
+        model=("m",) * len(rows),
+        time_base=time_base,
+    )
+
+
+def tracks_of(rows, frames=100):
+    return follow(detections(rows), np.arange(frames), THRESHOLDS)[0]
+
+
+def moving(frames, label="face", score=0.9, speed=2.0, start=100.0):
+    return [(f, (start + speed * f, 50.0), score, label) for f in frames]
+
+
+def spans(tracks):
+    return [(t.label, t.boxes[0].frame, t.boxes[-1].frame) for t in tracks]
+
+
+def test_a_gap_is_filled_on_the_straight_line_and_says_so():
+    (track,) = tracks_of(moving([*range(10, 20), *range(26, 40)]))
+    assert (track.boxes[0].frame, track.boxes[-1].frame) == (10, 39)
+    filled = [b for b in track.boxes if b.origin is Origin.INTERPOLATED]
+    assert [b.frame for b in filled] == list(range(20, 26))
+    assert [b.box_xyxy[0] for b in filled] == pytest.approx([100 + 2 * f for f in range(20, 26)], abs=0.02)
+    assert all(b.origin is Origin.DETECTED for b in track.boxes if b.frame not in range(20, 26))
+
+
+def test_a_faint_sighting_continues_a_track_and_never_starts_one():
+    rows = moving(range(10, 20)) + moving(range(20, 30), score=0.2) + [(f, (600.0, 300.0), 0.2, "face") for f in range(40)]
+    (track,) = tracks_of(rows)
+    assert (track.boxes[0].frame, track.boxes[-1].frame) == (10, 29)
+    assert track.best.frame < 20
+
+
+def test_a_track_reaches_back_to_where_the_thing_was_first_seen_faintly():
+    (track,) = tracks_of(moving(range(5, 15), score=0.2) + moving(range(15, 30)))
+    assert (track.boxes[0].frame, track.boxes[-1].frame) == (5, 29)
+
+
+@pytest.mark.parametrize("label", ["face", "licence plate"])
+def test_a_face_or_plate_that_was_seen_once_is_a_track(label):
+    assert spans(tracks_of([(7, (10.0, 10.0), 0.55, label)])) == [(label, 7, 7)]
+
+
+@pytest.mark.parametrize("label", ["person", "dog", "knife", "car"])
+def test_an_object_that_flashed_up_once_faintly_is_dropped_and_stays_in_the_record(label):
+    rows = [(7, (10.0, 10.0), 0.55, label)]
+    tracks, rest = follow(detections(rows), np.arange(20), THRESHOLDS)
+    assert tracks == []
+    assert rest.label == (label,)
+    assert spans(tracks_of([(7, (10.0, 10.0), 0.92, label)])) == [(label, 7, 7)]
+
+
+def test_a_face_seen_on_every_other_frame_is_one_track_without_a_hole():
+    (track,) = tracks_of(moving(range(0, 40, 2)))
+    assert len(track.boxes) == 39
+
+
+def test_two_pieces_far_apart_stay_two_faces():
+    rows = moving(range(10)) + moving(range(15, 25), start=500.0)
+    assert spans(tracks_of(rows)) == [("face", 0, 9), ("face", 15, 24)]
+
+
+def test_a_vehicle_has_the_label_that_was_seen_most():
+    rows = [(f, (100.0 + f, 50.0), 0.8, "truck" if f % 4 == 0 else "car") for f in range(20)]
+    assert spans(tracks_of(rows)) == [("car", 0, 19)]
+
+
+def test_two_answers_for_one_vehicle_are_one_track():
+    rows = [(f, (100.0 + f, 50.0), score, label) for f in range(20) for score, label in ((0.8, "car"), (0.6, "truck"))]
+    assert spans(tracks_of(rows)) == [("car", 0, 19)]
+
+
+def test_a_face_inside_a_person_is_another_thing():
+    rows = moving(range(10)) + moving(range(10), label="person")
+    assert spans(tracks_of(rows)) == [("face", 0, 9), ("person", 0, 9)]
+
+
+def test_numbers_follow_the_first_frame_and_boxes_carry_the_real_times():
+    frame_pts = np.array([0, 33, 66, 100, 250, 251, 300, 333], np.int64)  # a variable rate
+    rows = [(f, (100.0, 50.0), 0.9, "face") for f in range(2, 7)] + [(f, (400.0, 50.0), 0.9, "face") for f in range(8)]
+    tracks, _ = follow(detections(rows, Fraction(1, 1000)), frame_pts, THRESHOLDS)
+    assert [t.id for t in tracks] == [1, 2]
+    assert [b.pts for b in tracks[1].boxes] == frame_pts[2:7].tolist()
+
+
+def test_a_short_gap_is_meant_in_seconds_whatever_the_rate():
+    """A face lost for two thirds of a second is the same face at 30 and at 120 frames a second."""
+    for rate in (30, 120):
+        seen = [*range(rate), *range(rate + 2 * rate // 3, 3 * rate)]
+        rows = [(f, (100.0, 50.0), 0.9, "face") for f in seen]
+        tracks, _ = follow(detections(rows, Fraction(1, rate)), np.arange(3 * rate), THRESHOLDS)
+        assert spans(tracks) == [("face", 0, 3 * rate - 1)]
+
+
+def test_no_detections_no_tracks():
+    tracks, rest = follow(detections([]), np.arange(50), THRESHOLDS)
+    assert tracks == []
+    assert len(rest) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 30),
+            st.tuples(st.floats(0, 300), st.floats(0, 200)),
+            st.floats(0.1, 1),
+            st.sampled_from(["face", "person", "car", "truck"]),
+        ),
+        max_size=60,
+    )
+)
+def test_nothing_sure_is_lost_whatever_was_seen(rows):
+    """Every sure face is in a track or doubles a surer one there; a sighting is in at most one track; no holes."""
+    seen = detections(sorted(rows, key=lambda r: r[0]))
+    tracks, rest = follow(seen, np.arange(31), THRESHOLDS)
+    assert follow(seen, np.arange(31), THRESHOLDS)[0] == tracks
+    detected = sum(b.origin is Origin.DETECTED for t in tracks for b in t.boxes)
+    assert detected + len(rest) == len(seen)
+    boxes = {}
+    for track in tracks:
+        for b in track.boxes:
+            boxes.setdefault((b.frame, track.label), []).append(b.box_xyxy)
+    for i in range(len(seen)):
+        if seen.label[i] == "face" and seen.score[i] >= 0.5:
+            x0, y0, x1, y1 = seen.box_xyxy[i]
+            centre = (x0 + x1) / 2, (y0 + y1) / 2
+            assert any(b[0] <= centre[0] <= b[2] and b[1] <= centre[1] <= b[3] for b in boxes[(int(seen.frame[i]), "face")])
