@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.demo_run import USER, Story, made_clip, play, settings_for, timed
+from cli.demo_run import SHOWN, USER, Story, made_clip, play, settings_for, timed
 from cli.exit_codes import ExitCode
 from cli.parts import one_interrupt
 from cli.steps_view import seconds_of, step_name
@@ -84,8 +84,6 @@ def _tell(console: Console, machine: Machine, story: Story, password: str) -> No
     exhibit = story.exhibit
     console.print(_steps_table(story))
     console.print(_found_table(story))
-    for note in _not_looked_for(exhibit["steps"]):
-        console.print(Text(note, "yellow"))
     locked = f", locked until {exhibit['locked_until'][:10]}" if exhibit["locked_until"] else ""
     lines = [
         (
@@ -94,7 +92,7 @@ def _tell(console: Console, machine: Machine, story: Story, password: str) -> No
         ),
         ("sha256", exhibit["sha256"]),
         ("custody log", story.log),
-        *((name, str(path)) for name, path in story.files.items()),
+        *((name, str(story.files[name])) for name in SHOWN if name in story.files),
         ("page", f"{machine.address}/exhibits/{exhibit['id']}"),
         ("sign in as", f"{USER} with {password}"),
         ("times", ", ".join(f"{name} {took:.1f} s" for name, took in story.seconds.items())),
@@ -139,11 +137,17 @@ def _found_table(story: Story) -> Table:
     table = Table("label", "tracks", "first seen", "last seen", "best score", title="What was found", title_justify="left")
     for row in found_rows(story.tracks):
         table.add_row(row["label"], str(row["tracks"]), row["first_seen"], row["last_seen"], f"{row['best_score']:.2f}")
+    if not story.tracks:
+        table.add_row("nothing", "0", "", "", "")
+    for what, reason in _not_looked_for(story).items():
+        table.add_row(Text(what, "yellow"), Text(reason, "yellow"), "", "", "")
     return table
 
 
-def _not_looked_for(steps: list[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(step["note"] for step in steps if step["step"] == "detect" and step["note"]))
+def _not_looked_for(story: Story) -> dict[str, str]:
+    """What no detector looked for, and why, as the DETECT step recorded it."""
+    details = [output["details"] for output in story.exhibit["outputs"] if output["step"] == "detect"]
+    return {missing["what"]: missing["reason"] for detail in details for missing in detail.get("not_looked_for", ())}
 
 
 def _as_json(machine: Machine, story: Story) -> dict[str, Any]:
@@ -154,7 +158,7 @@ def _as_json(machine: Machine, story: Story) -> dict[str, Any]:
         },
         "steps": {step_name(step): step["state"] for step in story.exhibit["steps"]},
         "found": list(found_rows(story.tracks)),
-        "not_looked_for": _not_looked_for(story.exhibit["steps"]),
+        "not_looked_for": _not_looked_for(story),
         "custody_log": {"ok": story.log_ok, "said": story.log},
         "files": {name: str(path) for name, path in story.files.items()},
         "seconds": {name: round(took, 2) for name, took in story.seconds.items()},

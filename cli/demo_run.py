@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from config.settings import Settings, load
 from evidence.errors import Conflict, DigestMismatch, Unavailable
 
 USER = "demo"
+SHOWN = ("annotated", "redacted", "contact sheet")
+"""Files whose paths are told at the end."""
 _MARK = ".exhibit-demo"
 _PASSED_ON = ("MODELS_DIR", "OBJECT_MODEL", "FACE_MODELS", "PLATE_MODEL", "DETECT_LABELS", "WORKERS", "SEGMENT_S", "PORT")
 _LOOK_EVERY_S = 0.3
@@ -93,13 +94,9 @@ def made_clip(folder: Path, console: Console, story: Story) -> Path:
     """A clip that moves over the photographs of the ultralytics package: nothing is downloaded, nothing is shipped."""
     from media.demo_clip import make_demo_clip
 
-    spec = find_spec("ultralytics")
-    if spec is None or not spec.submodule_search_locations:
-        raise Unavailable("the ultralytics package is not installed", hint="Run make setup, or name a video with --clip.")
-    photographs = Path(spec.submodule_search_locations[0]) / "assets"
     clip = folder / "demo.mp4"
     with timed(story, "make the clip"):
-        make_demo_clip(photographs / "bus.jpg", photographs / "zidane.jpg", clip)
+        make_demo_clip(clip)
     console.print(f"  clip      made from photographs: {clip}", highlight=False)
     return clip
 

@@ -36,9 +36,9 @@ def live_steps(console: Console) -> Iterator[Show]:
         yield _Lines(console)
         return
     columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        TextColumn("{task.fields[frames]:>12}"),
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[frames]}", justify="right"),
         TextColumn("{task.fields[state]}"),
         TimeElapsedColumn(),
     )
@@ -66,9 +66,8 @@ class _Bars:
                 self._bars.start_task(task)
                 self._bars.stop_task(task)
             colour = _COLOURS.get(state, "dim")
-            words = f"[{colour}]{state}[/]" + (f" [dim]{step['note'][:60]}[/]" if step["note"] else "")
             frames = f"{done}/{total}" if step["frames_total"] else ""
-            self._bars.update(task, completed=done, total=total or None, frames=frames, state=words)
+            self._bars.update(task, completed=done, total=total or None, frames=frames, state=f"[{colour}]{state}[/]")
 
 
 class _Lines:
