@@ -43,7 +43,7 @@ class SegmentSeen:
     frame_pts: npt.NDArray[np.int64]
     detections: Detections
     about: dict[str, Any]
-    """`size_wh`, `models`, `looked_for`, `not_looked_for`, `damage` as JSON values."""
+    """`start_pts` (where it was cut), `size_wh`, `models`, `looked_for`, `not_looked_for`, `damage` as JSON values."""
 
 
 def write_raw(seen: SegmentSeen, path: Path) -> None:

@@ -77,7 +77,7 @@ class Pen:
         for edge in ((x0, y0, x1, y0 + t), (x0, y1 - t, x1, y1), (x0, y0, x0 + t, y1), (x1 - t, y0, x1, y1)):
             if edge[2] < edge[0] or edge[3] < edge[1]:
                 continue
-            region = outward(self._orientation.box_to_stored(edge, self._size_wh), self._size_wh)
+            region = outward(edge, self._orientation, self._size_wh)
             if region is not None:
                 left, top, right, bottom = region
                 planes[0][top:bottom, left:right] = colour[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -97,9 +97,10 @@ class Frame:
 class FrameReader:
     """An iterator over the frames of one video stream with start_pts <= pts < end_pts.
 
-    Reading a video in segments gives exactly the frames that reading it whole gives. A frame that can't be
-    decoded is left out and noted in `damage`; nothing is made up in its place. Times always increase: a frame
-    without a time, or with one that was there already, is moved to the next tick and noted in `retimed`.
+    Reading a sound video in segments gives exactly the frames that reading it whole gives. Of a damaged one, a
+    fresh start at a key frame may decode others: `cuts` (the segments' starts) reads the whole in the same pieces.
+    A frame that can't be decoded is left out and noted in `damage`; nothing is made up in its place. Times always
+    increase: a frame without a time, or with one that was there already, gets the next one and counts in `retimed`.
 
     Raises: TooLarge for a picture or a span beyond the limits; CorruptMedia, UnsupportedMedia when it can't be opened.
     """
@@ -112,15 +113,18 @@ class FrameReader:
         end_pts: int | None = None,
         *,
         first_index: int = 0,
+        cuts: Sequence[int] = (),
         max_pixels: int = containers.MAX_PIXELS,
         max_duration_s: int = containers.MAX_DURATION_S,
     ) -> None:
         self.path, self.stream_index = path, stream_index
         self.start_pts, self.end_pts, self.first_index = start_pts, end_pts, first_index
+        self._cuts = cuts
         self.max_pixels, self.max_duration_s = max_pixels, max_duration_s
         self.damage = Damage()
         self.retimed = 0
         self.orientation = UPRIGHT
+        self._oriented = False
         self._container = containers.open_media(path, max_pixels)
         self.stream = self._prepare()
         self.time_base = Fraction(self.stream.time_base or Fraction(1, 1000))
@@ -158,26 +162,38 @@ class FrameReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        clock = _Clock(self.step, Fraction(1) / self.time_base)
         index = self.first_index
         first: int | None = None
-        for picture in self._pictures():
-            pts = clock.next(picture.pts if picture.pts is not None else picture.dts)
-            self.retimed = clock.retimed
+        for pts, picture in self._timed():
             first = pts if first is None else first
-            if self.end_pts is not None and pts >= self.end_pts:
-                return
-            if self.start_pts is not None and pts < self.start_pts:
-                continue
             if (pts - first) * self.time_base > self.max_duration_s:
                 raise TooLarge(f"the recording is longer than the {self.max_duration_s} seconds allowed here")
             yield Frame(index, pts, self.time_base, picture, self.orientation, self._scaler)
             index += 1
 
-    def _pictures(self) -> Iterator[Picture]:
-        """Decoded pictures in presentation order, the right way up in `orientation` from the first one on."""
-        seen = False
-        for packet in self._packets():
+    def _timed(self) -> Iterator[tuple[int, Picture]]:
+        if not self._cuts:
+            yield from self._stretch(self.start_pts, self.end_pts)
+            return
+        for number, (start, end) in enumerate(pairwise([*self._cuts, None])):
+            if number:
+                self._reopen()
+            yield from self._stretch(start, end)
+
+    def _stretch(self, start_pts: int | None, end_pts: int | None) -> Iterator[tuple[int, Picture]]:
+        clock = _Clock(self.step, Fraction(1) / self.time_base)
+        before = self.retimed
+        for picture in self._pictures(start_pts):
+            pts = clock.next(picture.pts if picture.pts is not None else picture.dts)
+            self.retimed = before + clock.retimed
+            if end_pts is not None and pts >= end_pts:
+                return
+            if start_pts is None or pts >= start_pts:
+                yield pts, picture
+
+    def _pictures(self, start_pts: int | None) -> Iterator[Picture]:
+        """Decoded pictures in presentation order; `orientation` is known from the first one on."""
+        for packet in self._packets(start_pts):
             try:
                 pictures = self.stream.decode(packet)
             except av.error.EOFError:
@@ -187,8 +203,8 @@ class FrameReader:
                 continue
             for picture in pictures:
                 containers.check_size(picture.width, picture.height, self.max_pixels)
-                if not seen:
-                    seen = True
+                if not self._oriented:
+                    self._oriented = True
                     matrix = picture.side_data.get("DISPLAYMATRIX")
                     if isinstance(matrix, av.sidedata.sidedata.SideData):
                         self.orientation = from_side_data(bytes(matrix))
@@ -200,29 +216,29 @@ class FrameReader:
         reason = getattr(exc, "strerror", None) or str(exc)
         self.damage.add(f"a frame {where} can't be decoded: {reason}")
 
-    def _packets(self) -> Iterator[_Packet | None]:
-        if self.start_pts is None:
+    def _packets(self, start_pts: int | None) -> Iterator[_Packet | None]:
+        if start_pts is None:
             yield from self._demux()
             return
         for back_s in _STEPS_BACK_S:
-            found = self._from_key_frame(self.start_pts - round(back_s / self.time_base))
+            found = self._from_key_frame(start_pts, start_pts - round(back_s / self.time_base))
             if found is not None:
                 yield from found
                 return
         self._reopen()
         yield from self._demux()
 
-    def _from_key_frame(self, target: int) -> Iterator[_Packet | None] | None:
+    def _from_key_frame(self, start_pts: int, target: int) -> Iterator[_Packet | None] | None:
         """Packets from a key frame that is shown at or before `start_pts`; None when the seek landed after it."""
-        assert self.start_pts is not None
         try:
             self._container.seek(target, stream=self.stream, backward=True)
         except av.error.FFmpegError:
             return None
         packets = self._demux()
         for packet in packets:
-            if packet is not None and packet.is_keyframe and packet.pts is not None:
-                return chain([packet], packets) if packet.pts <= self.start_pts else None
+            if packet is not None and packet.is_keyframe:
+                early = packet.pts is not None and packet.pts <= start_pts
+                return chain([packet], packets) if early else None
         return None
 
     def _reopen(self) -> None:
@@ -253,12 +269,20 @@ def read_frames(
     end_pts: int | None = None,
     *,
     first_index: int = 0,
+    cuts: Sequence[int] = (),
     max_pixels: int = containers.MAX_PIXELS,
     max_duration_s: int = containers.MAX_DURATION_S,
 ) -> FrameReader:
     """Open a video stream for reading; use it in a `with`, iterate over it once."""
     return FrameReader(
-        path, stream_index, start_pts, end_pts, first_index=first_index, max_pixels=max_pixels, max_duration_s=max_duration_s
+        path,
+        stream_index,
+        start_pts,
+        end_pts,
+        first_index=first_index,
+        cuts=cuts,
+        max_pixels=max_pixels,
+        max_duration_s=max_duration_s,
     )
 
 

@@ -37,7 +37,7 @@ def cover(
     size_wh = (picture.width, picture.height)
     painted = 0
     for box in boxes:
-        region = outward(orientation.box_to_stored(box, size_wh), size_wh)
+        region = outward(box, orientation, size_wh)
         if region is None:
             continue
         painted += 1
@@ -52,16 +52,18 @@ def cover(
     return painted
 
 
-def outward(box: Box, size_wh: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """The even-edged region that holds the box, cut to the picture; None when the box lies outside it.
+def outward(box: Box, orientation: Orientation, stored_wh: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The even-edged region of the stored picture that holds an upright box; None when the box lies outside it.
 
     Raises: ValueError for edges that are not finite or in the wrong order.
     """
     if not all(math.isfinite(edge) for edge in box) or box[2] < box[0] or box[3] < box[1]:
         raise ValueError(f"not a box: {box}")
-    w, h = size_wh
-    x0, y0 = (max(0, math.floor(edge)) & ~1 for edge in box[:2])
-    x1, y1 = (math.ceil(edge) for edge in box[2:])
+    # Whole pixels first: turning a fraction could round it inward.
+    whole = (math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3]))
+    w, h = stored_wh
+    x0, y0, x1, y1 = (int(edge) for edge in orientation.box_to_stored(whole, stored_wh))
+    x0, y0 = max(0, x0) & ~1, max(0, y0) & ~1
     x1, y1 = min(w, x1 + (x1 & 1)), min(h, y1 + (y1 & 1))
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 

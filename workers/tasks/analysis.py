@@ -12,7 +12,7 @@ from typing import Any
 from evidence.errors import IntegrityError
 from evidence.track import Track
 from evidence.wire import track_from_json
-from media.frames import Frame
+from media.frames import Frame, FrameReader, read_frames
 from media.probe import main_stream
 
 NAME = "tracks.json"
@@ -23,6 +23,7 @@ class Analysis:
     """What was found, and exactly which frames were looked at."""
 
     frame_pts: tuple[int, ...]
+    cuts: tuple[int, ...]
     time_base: Fraction
     size_wh: tuple[int, int]
     tracks: tuple[Track, ...]
@@ -61,6 +62,7 @@ def read(path: Path) -> Analysis:
         value = json.loads(path.read_bytes())
         analysis = Analysis(
             frame_pts=tuple(value["frame_pts"]),
+            cuts=tuple(value.get("cuts", ())),
             time_base=Fraction(value["time_base"]),
             size_wh=(value["size_wh"][0], value["size_wh"][1]),
             tracks=tuple(track_from_json(track) for track in value["tracks"]),
@@ -81,6 +83,11 @@ def stream_index(params: Mapping[str, Any], original: Path) -> int:
     """The stream to work on: given in `stream_index`, else the main one, found by probing."""
     given = params.get("stream_index")
     return main_stream(original, **pixel_limit(params)) if given is None else int(given)
+
+
+def frames_of(path: Path, params: Mapping[str, Any], analysis: Analysis) -> FrameReader:
+    """The video from its first frame to its last, read in the pieces in which it was analysed."""
+    return read_frames(path, stream_index(params, path), cuts=analysis.cuts, **limits(params))
 
 
 def limits(params: Mapping[str, Any]) -> dict[str, int]:

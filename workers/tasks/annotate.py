@@ -21,7 +21,7 @@ from evidence.ports import Progress
 from evidence.track import Origin, Playback, Track
 from media.draw import Mark, Pen
 from media.encode import render
-from media.frames import Frame, Picture, read_frames
+from media.frames import Frame, Picture
 from media.sound import SoundTracks
 from media.timeline import shift_for
 from workers.tasks import analysis as analyses
@@ -31,15 +31,14 @@ from workers.tasks.redact import encoding
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     """Raises: BadInput, IntegrityError, CorruptMedia, UnsupportedMedia, TooLarge, NoSpace."""
     original, analysis = inputs["original"], analyses.read(inputs[analyses.NAME])
-    index = analyses.stream_index(params, original)
-    with read_frames(original, index, **analyses.limits(params)) as reader, SoundTracks(original) as sound:
+    with analyses.frames_of(original, params, analysis) as reader, SoundTracks(original) as sound:
         written = render(
             reader,
             out / "annotated.mp4",
             _Drawing(analysis, str(params.get("reference", "")), _claimed(params)),
             sound=sound,
             encoding=encoding(params),
-            shift=shift_for(original, index),
+            shift=shift_for(original, reader.stream_index),
             expected_frames=analysis.frame_count,
             progress=lambda done: progress(done, analysis.frame_count),
         )

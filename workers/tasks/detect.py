@@ -45,6 +45,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         seen = _look_at_all(reader, look, segment["frame_count"], progress)
         damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
+        "start_pts": segment["start_pts"],
         "size_wh": list(look.size_wh),
         "models": look.models,
         "looked_for": sorted({label for d in look.detectors for label in d.labels}),

@@ -26,7 +26,7 @@ from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
 from evidence.wire import redaction_from_json, redaction_to_json
 from media.encode import Encoding, Written, render
-from media.frames import Frame, Picture, read_frames
+from media.frames import Frame, Picture
 from media.paint import cover
 from media.sound import SoundTracks
 from media.streams import left_out
@@ -41,11 +41,10 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         redaction = redaction_from_json(params["redaction"])
     except (KeyError, ValueError, TypeError) as exc:
         raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
-    index = analyses.stream_index(params, original)
     covering = _Covering(analysis, redaction)
     draft = bool(params.get("draft", False))
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
-    with read_frames(original, index, **analyses.limits(params)) as reader, sound:
+    with analyses.frames_of(original, params, analysis) as reader, sound:
         written = render(
             reader,
             out / "redacted.mp4",
@@ -53,7 +52,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
             sound=sound,
             encoding=encoding(params),
             title=_title(params, draft),
-            shift=shift_for(original, index),
+            shift=shift_for(original, reader.stream_index),
             expected_frames=analysis.frame_count,
             progress=lambda done: progress(done, analysis.frame_count),
         )
@@ -62,7 +61,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         "reference": str(params.get("reference", "")),
         "redaction": redaction_to_json(redaction),
         **covering.report(written),
-        "left_out": left_out(original, index),
+        "left_out": left_out(original, reader.stream_index),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
     return report

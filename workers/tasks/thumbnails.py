@@ -15,6 +15,7 @@ from typing import Any
 
 from evidence.ports import Progress
 from evidence.track import Track
+from media.container import MAX_PIXELS
 from media.frames import Frame, read_frames
 from media.stills import cropped, save_jpeg, shrunk
 from workers.tasks import analysis as analyses
@@ -35,7 +36,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     made: list[int] = []
     if wanted:
         index = analyses.stream_index(params, original)
-        for frame in frames_at(original, index, sorted(wanted), analyses.pixel_limit(params)):
+        for frame in frames_at(original, index, sorted(wanted), **analyses.pixel_limit(params)):
             picture = frame.rgb()
             for track in wanted[frame.pts]:
                 crop = cropped(picture, track.best.box_xyxy, _MARGIN)
@@ -54,15 +55,15 @@ def choose(tracks: Sequence[Track], count: int) -> list[Track]:
     return [track for several in in_turn for track in several if track is not None][:count]
 
 
-def frames_at(path: Path, stream_index: int, pts: Sequence[int], limit: Mapping[str, int]) -> Iterator[Frame]:
+def frames_at(path: Path, stream_index: int, pts: Sequence[int], max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
     """The frames with these times (ascending), decoding only the stretches in which they lie."""
     stretch: list[int] = []
-    with read_frames(path, stream_index, **limit) as reader:
+    with read_frames(path, stream_index, max_pixels=max_pixels) as reader:
         far = _SEEK_OVER_S / reader.time_base
     for time in [*pts, None]:
         if stretch and (time is None or time - stretch[-1] > far):
             wanted = set(stretch)
-            with read_frames(path, stream_index, stretch[0], stretch[-1] + 1, **limit) as reader:
+            with read_frames(path, stream_index, stretch[0], stretch[-1] + 1, max_pixels=max_pixels) as reader:
                 yield from (frame for frame in reader if frame.pts in wanted)
             stretch = []
         if time is not None:

@@ -6,6 +6,7 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
 
     {"frame_count": 302,                 # frames that really decoded, over all segments
      "frame_pts": [0, 1001, …],          # the pts of each of them; frame i of a track is frame_pts[i]
+     "cuts": [0, 1801800, …],            # where each segment started, as it was read
      "time_base": "1/30000",
      "size_wh": [1920, 1080],            # the upright picture that boxes are measured in
      "tracks": [wire.track_to_json, …],  # by first frame, then id; ids from 1
@@ -64,6 +65,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     whole = {
         "frame_count": len(frame_pts),
         "frame_pts": frame_pts.tolist(),
+        "cuts": [s.about["start_pts"] for s in segments if s.about.get("start_pts") is not None],
         "time_base": str(seen.time_base),
         "size_wh": segments[0].about["size_wh"],
         "tracks": [track_to_json(track) for track in tracks],
