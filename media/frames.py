@@ -97,7 +97,7 @@ class Frame:
 class FrameReader:
     """An iterator over the frames of one video stream with start_pts <= pts < end_pts.
 
-    Reading a sound video in segments gives exactly the frames that reading it whole gives. Of a damaged one, a
+    Reading an intact video in segments gives exactly the frames that reading it whole gives. Of a damaged one, a
     fresh start at a key frame may decode others: `cuts` (the segments' starts) reads the whole in the same pieces.
     A frame that can't be decoded is left out and noted in `damage`; nothing is made up in its place. Times always
     increase: a frame without a time, or with one that was there already, gets the next one and counts in `retimed`.

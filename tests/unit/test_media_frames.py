@@ -1,0 +1,152 @@
+"""Reading: every real frame once, in order, with its exact time; in segments as in one go; damage is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evidence.errors import TooLarge
+from media.frames import FrameReader, read_frames
+from media.planes import arrays
+from media.probe import probe
+from tests import clips
+
+Made = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Each clip of `clips.KINDS` once per module."""
+    folder = tmp_path_factory.mktemp("clips")
+    found: dict[str, Path] = {}
+
+    def one(kind: str) -> Path:
+        if kind not in found:
+            found[kind] = clips.KINDS[kind](folder)
+        return found[kind]
+
+    return one
+
+
+def read(reader: FrameReader) -> list[tuple[int, int, int]]:
+    """Index, time and the number in the picture of every frame."""
+    with reader:
+        return [(f.index, f.pts, clips.number_in(arrays(f.picture)[0] >> shift(f.picture.format.name))) for f in reader]
+
+
+def shift(pixel_format: str) -> int:
+    return 2 if "10" in pixel_format else 0
+
+
+@pytest.mark.parametrize("kind", sorted(clips.KINDS))
+def test_every_frame_is_read_once_in_order(made: Made, kind: str) -> None:
+    path = made(kind)
+    video = probe(path).main_video
+    assert video is not None
+    frames = read(read_frames(path, video.index))
+    assert len(frames) == video.frame_count
+    assert [number for _, _, number in frames] == list(range(len(frames)))
+    assert [index for index, _, _ in frames] == list(range(len(frames)))
+    assert all(a < b for (_, a, _), (_, b, _) in pairwise(frames))
+
+
+@pytest.mark.parametrize(
+    "kind", ["29.97", "variable rate", "open groups", "rotated", "transport stream", "late start", "10-bit"]
+)
+def test_segments_give_exactly_the_frames_of_the_whole(made: Made, kind: str) -> None:
+    path = made(kind)
+    media = probe(path)
+    video = media.main_video
+    assert video is not None
+    whole = [(pts, number) for _, pts, number in read(read_frames(path, video.index))]
+    keys = key_times(path, video.index)
+    assert len(keys) > 2
+    for starts in (keys, keys[::2], [whole[0][0], whole[7][0], whole[20][0]]):
+        parts = []
+        for start, end in zip(starts, [*starts[1:], None], strict=True):
+            parts += [(pts, number) for _, pts, number in read(read_frames(path, video.index, start, end))]
+        assert parts == whole
+    in_pieces = read(read_frames(path, video.index, cuts=keys))
+    assert [(pts, number) for _, pts, number in in_pieces] == whole
+    assert [index for index, _, _ in in_pieces] == list(range(len(whole)))
+
+
+def key_times(path: Path, index: int) -> list[int]:
+    with read_frames(path, index) as reader:
+        return [frame.pts for frame in reader if frame.picture.key_frame]
+
+
+def test_probed_segments_are_whole_groups_and_count_their_frames(tmp_path: Path) -> None:
+    path = clips.write(tmp_path / "long.mp4", clips.Clip(frames=150))
+    media = probe(path, segment_s=1)
+    assert [s.number for s in media.segments] == list(range(len(media.segments)))
+    assert len(media.segments) > 3
+    for segment in media.segments:
+        frames = read(read_frames(path, 0, segment.start_pts, segment.end_pts))
+        assert len(frames) == segment.frame_count
+        assert frames[0][1] == segment.start_pts
+    assert sum(s.frame_count for s in media.segments) == 150
+    assert probe(path, segment_s=60).segments == media.segments[:0] + probe(path, segment_s=3600).segments
+
+
+def test_times_are_exact_and_those_of_the_container(made: Made) -> None:
+    with read_frames(made("29.97"), 0) as reader:
+        moments = [frame.moment.seconds for frame in reader]
+    assert moments == [n * Fraction(1001, 30000) for n in range(40)]
+    with read_frames(made("late start"), 0) as reader:
+        assert next(iter(reader)).moment.seconds == 10
+
+
+def test_frames_without_times_get_even_ones_and_are_counted(tmp_path: Path) -> None:
+    path = clips.write(tmp_path / "raw.h264", clips.Clip(frames=12, options={"bf": "0", "g": "4", "preset": "ultrafast"}))
+    with read_frames(path, 0) as reader:
+        frames = list(reader)
+        assert reader.retimed
+    assert len(frames) == 12
+    gaps = {b.pts - a.pts for a, b in pairwise(frames)}
+    assert len(gaps) == 1
+    assert min(gaps) > 0
+
+
+def test_small_pictures_stand_upright_and_are_made_once(made: Made) -> None:
+    with read_frames(made("rotated"), 0) as reader:
+        frame = next(iter(reader))
+    assert frame.upright_size_wh == (128, 192)
+    small = frame.small_rgb((64, 96))
+    assert small.shape == (96, 64, 3)
+    assert frame.small_rgb((64, 96)) is small
+    # The stored picture is greener at its left, which is the upright one's top.
+    assert small[:40, :, 1].mean() < small[60:, :, 1].mean()
+    whole = frame.rgb()
+    assert clips.number_in(np.rot90(whole[..., 0])) == 0
+
+
+def test_damage_in_the_middle_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = clips.damaged(tmp_path)
+    with read_frames(path, 0) as reader:
+        numbers = [clips.number_in(arrays(f.picture)[0]) for f in reader]
+    assert reader.damage.count > 0
+    assert "can't be decoded" in reader.damage.entries[0]
+    assert 30 < len(numbers) < 60
+    assert numbers[0] == 0
+    assert numbers[-1] == 59
+
+
+def test_a_file_that_breaks_off_is_read_to_where_it_does(tmp_path: Path) -> None:
+    path = clips.truncated(tmp_path)
+    frames = read(read_frames(path, 0))
+    assert 20 < len(frames) < 50
+    assert [number for _, _, number in frames] == list(range(len(frames)))
+
+
+def test_pictures_and_spans_beyond_the_limits_are_refused(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="192 × 128"):
+        read_frames(made("29.97"), 0, max_pixels=192 * 128 - 1)
+    long = clips.write(tmp_path / "long.mp4", clips.Clip(pts=[0, 90_000 * 50], time_base=Fraction(1, 90_000)))
+    with pytest.raises(TooLarge, match="longer"), read_frames(long, 0, max_duration_s=20) as reader:
+        list(reader)
