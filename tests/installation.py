@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,6 +119,16 @@ def below(pid: int) -> list[int]:
         found += children
         queue += children
     return found[::-1]
+
+
+def power_off(pid: int) -> list[int]:
+    """End a worker and all that it started, so that none of them can do anything about it; their ids."""
+    family = [pid, *below(pid)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for member in family:
+            with suppress(ProcessLookupError):
+                os.kill(member, number)
+    return family
 
 
 def commands(pids: list[int]) -> Mapping[int, str]:

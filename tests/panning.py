@@ -18,21 +18,21 @@ def photograph(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / "assets" / name
 
 
-def pan_clip(path: Path, *, frames: int = 50, seed: int = 0, size_wh: tuple[int, int] = (640, 360)) -> Path:
-    """25 frames a second, a key frame each second. Another `seed` makes another file of the same picture."""
+def pan_clip(path: Path, *, frames: int = 50, seed: int = 0, size_wh: tuple[int, int] = (640, 360), rate: int = 25) -> Path:
+    """`rate` frames a second, a key frame each second. Another `seed` makes another file of the same picture."""
     width, height = size_wh
     picture = cv2.imread(str(photograph("zidane.jpg")))
     picture = cv2.resize(picture, (int(width * 1.2), int(height * 1.2)))
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "g": "25"})
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "g": str(rate)})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, 25)
+        stream.time_base = stream.codec_context.time_base = Fraction(1, rate)
         for number in range(frames):
             x = int((picture.shape[1] - width) * (0.5 + 0.5 * np.sin(number / 40)))
             cut = np.ascontiguousarray(picture[10 : 10 + height, x : x + width])
             cut[:8, :8] = seed % 256
             frame = av.VideoFrame.from_ndarray(cut, format="bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
+            frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

@@ -16,7 +16,7 @@ from evidence.audit import Verb
 from evidence.exhibit import Exhibit
 from evidence.steps import Step, StepState
 from storage import servers
-from tests.installation import Installation, alive, below, commands, installed
+from tests.installation import Installation, alive, below, commands, installed, power_off
 from tests.panning import pan_clip
 
 ANALYSIS = {Step.PROBE, Step.DETECT, Step.TRACK}
@@ -102,9 +102,7 @@ def test_a_step_that_is_killed_three_times_is_quarantined(house: Installation, l
 def test_a_worker_that_dies_is_noticed_and_its_step_done_by_another(house: Installation, long_one: Exhibit) -> None:
     first = house.start_worker(*ONLY_ANALYSIS, segment_s=60)
     house.until_running(long_one.id, Step.DETECT)
-    family = below(first.pid)
-    for pid in [first.pid, *family]:
-        os.kill(pid, signal.SIGKILL)
+    power_off(first.pid)
     died = time.monotonic()
     house.start_worker(*ONLY_ANALYSIS, segment_s=60)
     house.until(lambda: house.runs(long_one.id, Step.DETECT)[0].attempt == 2)
