@@ -410,6 +410,13 @@ def _raising(error: Exception) -> object:
     return put
 
 
+def test_requests_that_follow_each_other_at_once_are_never_busy(officer: Talk) -> None:
+    data = video_bytes(4000, 11)
+    address = officer.begun(len(data))
+    for start in range(0, len(data), 100):
+        assert officer.patch(address, start, data[start : start + 100]).status_code == 204
+
+
 def race(talks: list[Talk], address: str, data: bytes) -> list[int]:
     """All send the same bytes at once; what each was told."""
     answers: list[int] = []
