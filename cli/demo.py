@@ -45,7 +45,8 @@ def demo(
 
     Example: exhibit demo --clip street.mp4 --case 01AB/12345/26 --keep
 
-    Exit code: 0 every step done and the log verified; 1 a step failed; 2 wrong use; 4 a part could not be started.
+    Exit code: 0 every step done and the log verified; 1 a step failed; 2 wrong use, or the clip is no video; 3 the folder
+    holds something else; 4 a part could not be started; 130 stopped before the end.
     """
     console = Console(stderr=as_json)
     if clip is not None and not clip.is_file():
@@ -53,23 +54,27 @@ def demo(
     folder = Path(os.environ.get("EXHIBIT_DEMO_DIR") or "demo-data").absolute()
     story = Story()
     began = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
+
     try:
         with one_interrupt(), ExitStack() as stack:
-            settings = stack.enter_context(settings_for(folder, store.value, console))
-            clip = clip or made_clip(folder, console, story)
+            settings = stack.enter_context(settings_for(folder, store.value, say))
+            clip = clip or made_clip(folder, say, story)
             with timed(story, "start"):
-                machine = stack.enter_context(running(settings, lambda text: console.print(f"  {text}", highlight=False)))
+                machine = stack.enter_context(running(settings, say))
             password = play(machine, clip, case, folder, console, story)
             story.seconds["total"] = time.monotonic() - began
-            _tell(console, machine, story, password)
+            _tell(console, machine, story, password, keep)
             if as_json:
                 typer.echo(json.dumps(_as_json(machine, story), ensure_ascii=False))
             if keep:
-                console.print("Ctrl-C stops everything.")
-                look_after(machine, console.print)
+                say("Ctrl-C stops everything.")
+                look_after(machine, say)
     except KeyboardInterrupt:
-        console.print("stopped; nothing is left running")
-        if not keep:
+        say("stopped; nothing is left running")
+        if "total" not in story.seconds:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
     if story.failed or not story.log_ok:
         raise StepFailed(
@@ -80,7 +85,7 @@ def demo(
 # --- what is said at the end ---------------------------------------------------------------------------------------
 
 
-def _tell(console: Console, machine: Machine, story: Story, password: str) -> None:
+def _tell(console: Console, machine: Machine, story: Story, password: str, keep: bool) -> None:
     exhibit = story.exhibit
     console.print(_steps_table(story))
     console.print(_found_table(story))
@@ -93,7 +98,7 @@ def _tell(console: Console, machine: Machine, story: Story, password: str) -> No
         ("sha256", exhibit["sha256"]),
         ("custody log", story.log),
         *((name, str(story.files[name])) for name in SHOWN if name in story.files),
-        ("page", f"{machine.address}/exhibits/{exhibit['id']}"),
+        ("page", f"{machine.address}/exhibits/{exhibit['id']}{'' if keep else '  (KEEP=1, or --keep, leaves it up)'}"),
         ("sign in as", f"{USER} with {password}"),
         ("times", ", ".join(f"{name} {took:.1f} s" for name, took in story.seconds.items())),
     ]

@@ -17,7 +17,7 @@ from rich.console import Console
 from cli.client import Server
 from cli.sending import Claims, Memory, Sender
 from cli.steps_view import live_steps, step_name
-from cli.up import Machine, local_address
+from cli.up import Machine, Say, local_address
 from cli.upload import bars
 from config.settings import Settings, load
 from evidence.errors import Conflict, DigestMismatch, Unavailable
@@ -48,7 +48,7 @@ class Story:
 
 
 @contextmanager
-def settings_for(folder: Path, store: str, console: Console) -> Iterator[Settings]:
+def settings_for(folder: Path, store: str, say: Say) -> Iterator[Settings]:
     """Settings of its own: whatever installation this machine is configured for stays out of it."""
     data = folder / "data"
     environ = {f"EXHIBIT_{name}": os.environ.get(f"EXHIBIT_{name}", "") for name in _PASSED_ON}
@@ -62,10 +62,10 @@ def settings_for(folder: Path, store: str, console: Console) -> Iterator[Setting
         return
     from storage.minio_server import find_or_build, serving
 
-    console.print("  MinIO     looking for the server (built once if it isn't there: about five minutes)")
+    say("MinIO     looking for the server (built once if it isn't there: about five minutes)")
     binary = find_or_build(Path(os.environ.get("EXHIBIT_CACHE") or Path.home() / ".cache/exhibit"))
     with serving(binary, data / "minio", data / "logs" / "minio.log") as server:
-        console.print(f"  MinIO     {server.endpoint}, {binary}", highlight=False)
+        say(f"MinIO     {server.endpoint}, {binary}")
         yield settings.model_copy(
             update={
                 "minio_endpoint": server.endpoint,
@@ -90,14 +90,14 @@ def _fresh(folder: Path, settings: Settings) -> None:
     (folder / "results").mkdir()
 
 
-def made_clip(folder: Path, console: Console, story: Story) -> Path:
+def made_clip(folder: Path, say: Say, story: Story) -> Path:
     """A clip that moves over the photographs of the ultralytics package: nothing is downloaded, nothing is shipped."""
     from media.demo_clip import make_demo_clip
 
     clip = folder / "demo.mp4"
     with timed(story, "make the clip"):
         make_demo_clip(clip)
-    console.print(f"  clip      made from photographs: {clip}", highlight=False)
+    say(f"clip      made from photographs: {clip}")
     return clip
 
 
@@ -145,7 +145,8 @@ def _upload(server: Server, clip: Path, case: str, folder: Path, console: Consol
         outcome = sender.send(clip, Claims(case=case, kind="other"), progress)
     if outcome.cause is not None:
         raise outcome.cause
-    console.print(f"  upload     {outcome.state} as {outcome.reference}, sha256 {outcome.sha256}", highlight=False)
+    told = f"  upload    {outcome.state} as {outcome.reference}, sha256 {outcome.sha256}"
+    console.print(told, highlight=False, soft_wrap=True)
     return outcome.exhibit
 
 
