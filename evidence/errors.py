@@ -40,6 +40,8 @@ class ExhibitError(Exception):
 
     hint: str = ""
     transient: bool = False
+    log_tail: str = ""
+    """The last lines that a media child wrote, when it ended with this."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -211,7 +211,11 @@ class _Child:
             kind = ExhibitError
         if issubclass(kind, StepFailed):
             raise self._failed(str(told["message"]), False)
-        raise kind(str(told["message"]), hint=str(told["hint"]))
+        error = kind(str(told["message"]), hint=str(told["hint"]))
+        self._ended_within(_GRACE_S)
+        self._end()
+        error.log_tail = self._log_tail()
+        raise error
 
     def _died(self) -> StepFailed:
         self._ended_within(_GRACE_S)

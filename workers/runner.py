@@ -135,7 +135,7 @@ class Runner:
     def _failing(self, run: StepRun, exc: ExhibitError) -> Callable[[], None]:
         """How this failure is written down: again later, or FAILED with its plain sentence."""
         killed = isinstance(exc, StepFailed) and exc.killed
-        log_tail = exc.log_tail[-_LOG_TAIL_CHARACTERS:] if isinstance(exc, StepFailed) else ""
+        log_tail = exc.log_tail[-_LOG_TAIL_CHARACTERS:]
         # Attempts are counted for good; every TRIES-th gives up, so a retry by a person starts afresh.
         again = exc.transient and run.attempt % TRIES != 0
         wait = min(timedelta(seconds=2 ** (run.attempt % TRIES)), _LONGEST_WAIT) if again else None
