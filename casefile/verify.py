@@ -232,7 +232,7 @@ def _verify(bag: _Folder | _Zip) -> BagCheck:
         try:
             digests[name], size = _digest(bag, name)
             size_bytes += size
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
+        except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as exc:
             findings.append(Finding(name, f"can't be read: {exc}"))
     listed = _manifest(bag, there, "manifest-sha256.txt", findings)
     tags = _manifest(bag, there, "tagmanifest-sha256.txt", findings)
