@@ -66,7 +66,7 @@ class Bench:
         tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in labels)
         params = {**self._params(tasks), "keep": [label for label in labels if label not in _TASK_OF_LABEL]}
         _refuse_what_is_missing(params, labels)
-        return self._analyse(file, _with_not_asked_for(params, tasks))
+        return self._analyse(file, _with_not_asked_for(params, {task: task.value for task in ModelTask}, tasks))
 
     def can_hide(self, what: Hide) -> bool:
         """Raises: WrongWeights."""
@@ -85,7 +85,7 @@ class Bench:
         tasks = frozenset(TASK_OF[what] for what in redaction.what)
         params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
         _refuse_what_is_missing(params, sorted(redaction.labels))
-        analysis = self._analyse(file, _with_not_asked_for(params, tasks))
+        analysis = self._analyse(file, _with_not_asked_for(params, {TASK_OF[what]: what.value for what in Hide}, tasks))
         out = self._folder("redact")
         inputs = {"original": file, TRACKS: analysis.folder / TRACKS}
         params = {"redaction": redaction_to_json(redaction), "draft": True, **self._caps()}
@@ -191,6 +191,10 @@ def _refuse_what_is_missing(params: Mapping[str, Any], labels: Sequence[str]) ->
         raise NoDetector(f"nothing here can look for: {', '.join(missing)}")
 
 
-def _with_not_asked_for(params: Mapping[str, Any], tasks: frozenset[ModelTask]) -> dict[str, Any]:
-    unasked = [{"what": task.value, "reason": "not analysed: not asked for"} for task in ModelTask if task not in tasks]
+def _with_not_asked_for(
+    params: Mapping[str, Any], names: Mapping[ModelTask, str], asked: frozenset[ModelTask]
+) -> dict[str, Any]:
+    unasked = [
+        {"what": name, "reason": "not looked for: not asked for"} for task, name in names.items() if task not in asked
+    ]
     return {**params, "not_looked_for": [*params["not_looked_for"], *unasked]}
