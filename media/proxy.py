@@ -73,7 +73,7 @@ def command(path: Path, stream_index: int, out: Path, shift: Fraction, max_pixel
     scale = f"min(1,{SHORTER_SIDE}/min(iw*max(sar,0.01),ih))"
     picture = (
         source[str(stream_index)]
-        .filter("scale", w=f"max(2,trunc(iw*max(sar,0.01)*{scale}/2)*2)", h=f"max(2,trunc(ih*{scale}/2)*2)")
+        .filter("scale", w=f"max(2,trunc(iw*max(sar,0.01)*{scale}/2)*2)", h=f"max(2,trunc(ih*{scale}/2)*2)", out_range="tv")
         .filter("setsar", "1")
         .filter("format", "yuv420p")
     )
