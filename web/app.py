@@ -33,6 +33,7 @@ from web.headers import RequestLimits, SecurityHeaders
 from web.pages import pages_router, static_files
 from web.pages.rendering import error_page
 from web.problems import MEDIA_TYPE, answer, install, problem_of
+from web.proxy import BehindProxy, networks_of
 from web.signin import cookie_name, signed_in
 from workers.queue import RqBell
 
@@ -152,13 +153,12 @@ def run_server(settings: Settings) -> None:
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How uvicorn runs it: behind a proxy only what the declared one says about the caller is believed."""
+    """How uvicorn runs it, behind the declared proxy if there is one."""
     return uvicorn.Config(
-        app,
+        BehindProxy(app, settings.trusted_proxy) if settings.trusted_proxy else app,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
-        proxy_headers=bool(settings.trusted_proxy),
-        forwarded_allow_ips=settings.trusted_proxy or None,
+        proxy_headers=False,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -169,13 +169,15 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def check_binding(settings: Settings) -> None:
     """Passwords and footage may cross a network only under TLS.
 
-    Raises: BadInput when the address is reachable from other machines without a certificate or a declared proxy.
+    Raises: BadInput when the address is reachable from other machines without a certificate or a declared proxy, or
+        when one of these is not what it should be.
     """
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise BadInput("only one of tls_certificate and tls_key is set", hint="Set both, or neither.")
     for path in (settings.tls_certificate, settings.tls_key):
         if path is not None and not path.is_file():
             raise BadInput(f"there is no file {path}", hint="Correct tls_certificate and tls_key.")
+    networks_of(settings.trusted_proxy)
     if settings.tls_certificate or settings.trusted_proxy or _is_loopback(settings.host):
         return
     raise BadInput(
