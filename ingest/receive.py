@@ -37,6 +37,7 @@ from ingest.locks import lock_and_confirm, roll_locks
 from ingest.sniff import HEAD_BYTES, Sniffed, sniff
 from ingest.uploads import clear_staging
 from storage import keys
+from storage.heads import note_head
 from storage.index import Index
 from storage.ledger import Ledger
 from storage.ledger.exhibits import Received
@@ -49,7 +50,7 @@ _TRIES = 3
 _CHECKERS = 3
 """Checks at once: reading a long recording back must not hold up a short one."""
 _POLL_S = 1.0
-_EXPIRE_EVERY_S, _TIDY_EVERY_S, _ROLL_EVERY_S = 60.0, 900.0, 3600.0
+_EXPIRE_EVERY_S, _TIDY_EVERY_S, _ROLL_EVERY_S, _NOTE_EVERY_S = 60.0, 900.0, 3600.0, 3600.0
 _OVER = frozenset({UploadState.DONE, UploadState.REFUSED, UploadState.EXPIRED, UploadState.DELETED})
 
 
@@ -254,6 +255,10 @@ class Receiver:
         due = self._clock.now() + timedelta(days=self._lock_days) / 2
         return roll_locks(self._ledger.exhibits, self._store, due, self._lock_until())
 
+    def note_head(self) -> bool:
+        """Note the custody log's newest event in the store; whether there was a new one."""
+        return note_head(self._index, self._store, self._lock_until())
+
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
@@ -262,7 +267,12 @@ class Receiver:
 
     def run(self, stop: threading.Event) -> None:
         """Check what comes until `stop` is set, then let go at once. The web server runs this in a thread."""
-        chores = [(_EXPIRE_EVERY_S, self.expire), (_TIDY_EVERY_S, self.tidy), (_ROLL_EVERY_S, self.roll_locks)]
+        chores: list[tuple[float, Callable[[], object]]] = [
+            (_EXPIRE_EVERY_S, self.expire),
+            (_TIDY_EVERY_S, self.tidy),
+            (_ROLL_EVERY_S, self.roll_locks),
+            (_NOTE_EVERY_S, self.note_head),
+        ]
         due = [0.0] * len(chores)
         running: set[Future[None]] = set()
         pause_s = _POLL_S

@@ -7,6 +7,7 @@ from evidence.exhibit import ExhibitId, UploadId
 from evidence.steps import Step
 
 ORIGINALS = "originals/"
+LOG_HEADS = "originals/custody-log/"
 STAGING = "staging/"
 DERIVED = "derived/"
 _LONGEST_KEY = 1024
@@ -20,6 +21,11 @@ def original(exhibit: ExhibitId) -> str:
 
 def staging_prefix(upload: UploadId) -> str:
     return f"{STAGING}{upload}/"
+
+
+def log_head(number: int, digest: str) -> str:
+    """A noted event of the custody log; the key itself says it all. It lies with the originals, where locks are."""
+    return f"{LOG_HEADS}{number:015d}-{digest}"
 
 
 def part(upload: UploadId, number: int, writer: str) -> str:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 import rfc8785
 from psycopg import errors
 from sqlalchemy import make_url
+from typer import Exit
 
 from casefile import verify
+from cli.verify import verify as verify_command
 from config.settings import Settings
 from evidence.audit import Verb, verify_chain
-from evidence.errors import ChainBroken, DatabaseDown, WrongSchema
+from evidence.errors import ChainBroken, Conflict, DatabaseDown, WrongSchema
+from storage.heads import note_head, noted_heads
 from storage.index import Index
 from storage.ledger import Ledger
 from storage.migrate import migrate, migrate_database
-from storage.open import open_storage
+from storage.objects import MinioStore
+from storage.open import Storage, open_storage
 from tests.factories import Factory
 
 
@@ -173,3 +178,61 @@ def test_a_database_that_is_not_there_is_said_so(settings: Settings) -> None:
     gone = settings.app_database_url.replace("host=", "host=%2Fnowhere")
     with pytest.raises(DatabaseDown):
         open_storage(settings.model_copy(update={"app_database_url": gone}))
+
+
+def test_heads_noted_in_the_store_show_a_tail_that_was_cut_off(
+    ledger: Ledger, index: Index, storage: Storage, as_owner: psycopg.Connection
+) -> None:
+    def note() -> bool:
+        return note_head(index, storage.store, datetime.now(UTC) + timedelta(days=1))
+
+    assert not note()
+    write(ledger, 3)
+    assert note()
+    assert not note()
+    write(ledger, 2)
+    assert note()
+    assert [number for number, _ in noted_heads(storage.store)] == [3, 5]
+    as_owner.execute("DELETE FROM audit WHERE number > 4")
+    held = {(event["number"], event["hash"]) for event in index.audit_json()}
+    assert [head in held for head in noted_heads(storage.store)] == [True, False]
+
+
+@pytest.mark.minio
+def test_a_noted_head_is_locked_where_the_store_can(ledger: Ledger, index: Index, minio_store: MinioStore) -> None:
+    write(ledger, 1)
+    assert note_head(index, minio_store, datetime.now(UTC) + timedelta(days=1))
+    assert not note_head(index, minio_store, datetime.now(UTC) + timedelta(days=1))
+    assert list(noted_heads(minio_store)) == [index.audit_head()]
+    (key,) = minio_store.list_keys("originals/")
+    with pytest.raises(Conflict):
+        minio_store.delete(key)
+
+
+def test_verify_log_tells_a_cut_tail_from_a_whole_log(
+    ledger: Ledger,
+    index: Index,
+    storage: Storage,
+    settings: Settings,
+    as_owner: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("app_database_url", "redis_url"):
+        monkeypatch.setenv(f"EXHIBIT_{name.upper()}", getattr(settings, name))
+    write(ledger, 5)
+    note_head(index, storage.store, datetime.now(UTC))
+
+    def said() -> tuple[int, str]:
+        with pytest.raises(Exit) as ended:
+            verify_command(log=True, data=settings.data_dir)
+        return ended.value.exit_code, capsys.readouterr().out
+
+    code, text = said()
+    assert (code, "true, 5 events" in text) == (0, True)
+    as_owner.execute("DELETE FROM audit WHERE number = 5")
+    code, text = said()
+    assert (code, "event 5 was noted" in text) == (1, True)
+    as_owner.execute("UPDATE audit SET verb = 'was here' WHERE number = 2")
+    code, text = said()
+    assert (code, "event 2" in text) == (1, True)
