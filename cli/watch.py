@@ -162,6 +162,8 @@ class DropFolder:
         Raises: NotSignedIn, NotAllowed, CaseClosed; Unavailable when not patient.
         """
         finished, unfinished = self._sorted()
+        if not finished:
+            return bool(unfinished)
         try:
             with bars(quiet=self.quiet) as bar:
                 for group in grouped(finished):

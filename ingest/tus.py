@@ -221,8 +221,8 @@ def _body(request: Request) -> Body:
 
 async def _drain(request: Request) -> None:
     """Read past what a refused request goes on sending (up to a bound): a client that writes can't hear the answer."""
-    if request.method in {"HEAD", "DELETE", "GET"}:
-        return
+    if request.method in {"HEAD", "DELETE", "GET"} or "expect" in request.headers:
+        return  # Nothing comes, or the client waits for leave to send.
     read = 0
     try:
         async with asyncio.timeout(_DRAIN_S):

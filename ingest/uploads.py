@@ -14,6 +14,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from config.settings import Settings
+from evidence.audit import Verb
 from evidence.case import Act, User, allows
 from evidence.errors import (
     BadInput,
@@ -81,6 +82,7 @@ class Staging:
         Raises: NotAllowed, BadInput, UnsupportedMedia (zero bytes), TooLarge, CaseClosed.
         """
         if not allows(actor, Act.UPLOAD):
+            await self.run(self._ledger.viewings.record, actor.name, Verb.DENIED, details={"act": Act.UPLOAD.value})
             raise NotAllowed(f"The role {actor.role.value} does not upload footage.")
         known = metadata.checked(fields, zone=zone)
         if size_bytes == 0:

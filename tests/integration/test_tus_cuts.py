@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import secrets
 import socket
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from config.settings import Settings
 from evidence.case import Role
 from ingest import parts
 from storage import keys
-from storage.open import Storage, opened
+from storage.minio_server import Server
+from storage.open import Storage, open_store, opened
 from tests.factories import Factory
 from tests.served import Served, own_settings, served
 from tests.services import Services
@@ -31,13 +33,22 @@ CUTS = 30
 PART = 5 * 2**20
 
 
-@pytest.fixture(scope="module")
-def here(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with (
-        own_settings(services, tmp_path_factory.mktemp("cuts"), part_size_bytes=PART) as settings,
-        served(settings, receiver=True) as running,
-    ):
-        yield running
+@pytest.fixture(scope="module", params=["folder", pytest.param("minio", marks=pytest.mark.minio)])
+def here(request: pytest.FixtureRequest, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    more: dict[str, str] = {}
+    if request.param == "minio":
+        minio: Server = request.getfixturevalue("minio")
+        more = {
+            "store": "minio",
+            "minio_endpoint": minio.endpoint,
+            "minio_access_key": minio.access_key,
+            "minio_secret_key": minio.secret_key,
+            "minio_bucket": f"test-{secrets.token_hex(6)}",
+        }
+    with own_settings(services, tmp_path_factory.mktemp("cuts"), part_size_bytes=PART, **more) as settings:
+        open_store(settings).prepare()
+        with served(settings, receiver=True) as running:
+            yield running
 
 
 def held(here: Served, address: str) -> int:
@@ -80,6 +91,7 @@ def test_cut_anywhere_it_goes_on_from_what_is_durable(here: Served) -> None:
     exhibit = here.storage.index.exhibit(talk.ended(address)["exhibit"])
     assert exhibit.sha256.hex == hashlib.sha256(data).hexdigest()
     assert hashlib.sha256(b"".join(here.storage.store.read(exhibit.key))).hexdigest() == exhibit.sha256.hex
+    assert (exhibit.secured_at is not None) == here.storage.store.can_lock
     assert list(here.storage.store.list_keys(keys.staging_prefix(address.rsplit("/", 1)[-1]))) == []
 
 

@@ -259,8 +259,10 @@ def test_an_officer_uploads_to_any_open_case_and_an_unknown_one_is_no_error(here
 
 
 def test_an_auditor_uploads_nothing(here: Served) -> None:
+    before = here.last_event()
     response = Talk.of(here, here.person(Role.AUDITOR)).create(100)
     assert response.status_code == 403
+    assert "access denied" in here.events(before)
 
 
 def test_hostile_names_are_data(here: Served, officer: Talk) -> None:
@@ -344,7 +346,7 @@ def test_what_is_complete_is_evidence_and_stays(officer: Talk) -> None:
 # --- what evidence asks on top --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [2000, 200_000])
+@pytest.mark.parametrize("size", [2000, 200_000, 20_000_000])
 def test_what_is_no_evidence_is_refused_at_its_first_bytes_and_nothing_kept(here: Served, officer: Talk, size: int) -> None:
     text = b"just some text, line by line\n" * (size // 29 + 1)
     address = officer.begun(size, filename="holiday.mp4")
