@@ -11,6 +11,7 @@ Source: RFC 8493 (BagIt 1.0); docs/custody.md describes the two files of our own
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from typing import Any, Protocol
 from casefile import verify
 from casefile.names import safe_name
 from evidence.audit import AuditEvent
-from evidence.errors import BadInput, Conflict, DigestMismatch
+from evidence.errors import BadInput, Conflict, DigestMismatch, NoSpace
 from evidence.ports import Progress
 
 _READ_ME = """This folder was given out from the case {reference}.
@@ -90,7 +91,8 @@ def write_bag(target: Path, contents: Contents, progress: Progress | None = None
     Every file is hashed on the way and compared with the digest it was recorded with. Nothing is left at
     `target` when that fails. Progress counts files.
 
-    Raises: Conflict when `target` is there already, BadInput for two files of one name, DigestMismatch.
+    Raises: Conflict when `target` is there already, BadInput for two files of one name or a place where nothing can
+        be written, NoSpace, DigestMismatch.
     """
     if target.exists():
         raise Conflict(f"{target} is there already", hint="Choose a new folder: a case file is never written over another.")
@@ -101,6 +103,10 @@ def write_bag(target: Path, contents: Contents, progress: Progress | None = None
         with opened as sink:
             written = _write(sink, target, contents, progress)
         working.rename(target)
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace(f"no space left for {target}", hint="Write it to a disk with more room.") from exc
+        raise BadInput(f"{target} can't be written: {exc.strerror}", hint="Choose a place where you may write.") from exc
     finally:
         _remove(working)
     return written

@@ -20,7 +20,7 @@ from cli.steps_view import live_steps, step_name
 from cli.up import Machine, Say, local_address
 from cli.upload import bars
 from config.settings import Settings, load
-from evidence.errors import Conflict, DigestMismatch, Unavailable
+from evidence.errors import BadInput, Conflict, DigestMismatch, Unavailable
 
 USER = "demo"
 SHOWN = ("annotated", "redacted", "contact sheet")
@@ -85,9 +85,12 @@ def _fresh(folder: Path, settings: Settings) -> None:
         if embedded.is_running(settings):
             raise Conflict(f"a demo is running in {folder}", hint="Stop it, or name another folder in EXHIBIT_DEMO_DIR.")
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARK).touch()
-    (folder / "results").mkdir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK).touch()
+        (folder / "results").mkdir()
+    except OSError as exc:
+        raise BadInput(f"{folder} can't be made: {exc.strerror}", hint="Name another one in EXHIBIT_DEMO_DIR.") from exc
 
 
 def made_clip(folder: Path, say: Say, story: Story) -> Path:

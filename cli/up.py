@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -20,7 +21,7 @@ import typer
 from cli.install import Installed, bring_up_to_date
 from cli.parts import Part, environment, one_interrupt, together
 from config.settings import Settings, load
-from evidence.errors import BadInput, Unavailable
+from evidence.errors import BadInput, Conflict, Unavailable
 
 _READY_WITHIN_S = 90.0
 _LOOK_EVERY_S = 0.3
@@ -49,7 +50,7 @@ def running(settings: Settings, say: Say) -> Iterator[Machine]:
     """
     from storage import embedded
 
-    settings = settings.model_copy(update={"port": settings.port or _free_port(settings.host)})
+    settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
     started = "embedded" if not settings.database_url else "as configured"
     say(f"data      {settings.data_dir}")
     with embedded.running(settings) as filled:
@@ -88,12 +89,18 @@ def local_address(settings: Settings) -> str:
     return f"{scheme}://{host}:{settings.port}"
 
 
-def _free_port(host: str) -> int:
+def _free_port(host: str, port: int) -> int:
+    """The port itself when nobody listens there; for 0 any free one. Raises: BadInput, Conflict."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, 0))
+            probe.bind((host, port))
         except OSError as exc:
-            raise BadInput(f"can't bind to {host}: {exc.strerror}", hint="Set host to an address of this machine.") from exc
+            if exc.errno == errno.EADDRINUSE:
+                raise Conflict(f"port {port} of {host} is taken", hint="Stop what listens there, or use --port 0.") from exc
+            raise BadInput(
+                f"can't bind to {host}:{port}: {exc.strerror}", hint="Set host to an address of this machine."
+            ) from exc
         return int(probe.getsockname()[1])
 
 
@@ -171,7 +178,7 @@ def up(
 
     Example: exhibit up --data /srv/exhibit --workers 4
 
-    Exit code: 0 stopped; 2 wrong setting; 4 a part could not be started or the web server died.
+    Exit code: 0 stopped; 2 wrong setting; 3 the port is taken; 4 a part could not be started or the web server died.
     """
     settings = load({"data_dir": data, "port": port, "workers": workers})
 

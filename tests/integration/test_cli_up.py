@@ -15,6 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.doctor import examine
+from config.settings import Settings
+
 EXHIBIT = [sys.executable, "-I", "-m", "cli.main"]
 
 
@@ -26,7 +29,7 @@ def environ(**more: str) -> dict[str, str]:
 class Up:
     """A running `exhibit up` on a data folder of its own."""
 
-    def __init__(self, data: Path, log: Path) -> None:
+    def __init__(self, data: Path, log: Path, **more: str) -> None:
         self.data = data
         self._log = log
         with log.open("ab") as stderr:
@@ -34,7 +37,7 @@ class Up:
                 [*EXHIBIT, "up", "--data", str(data), "--port", "0", "--workers", "2", "--json"],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=environ(),
+                env=environ(**more),
                 text=True,
             )
         assert self.process.stdout is not None
@@ -137,6 +140,52 @@ def test_up_dies_and_takes_its_programs_along(data: Path, tmp_path: Path) -> Non
     again = Up(data, tmp_path / "again")
     assert again.end(signal.SIGTERM) == 0
     assert processes_of(data) == []
+
+
+def test_a_dead_web_server_ends_it_all_and_is_told(data: Path, tmp_path: Path) -> None:
+    up = Up(data, tmp_path / "said")
+    web = next(p for p in psutil.Process(up.process.pid).children() if "serve" in p.cmdline())
+    web.kill()
+    assert up.process.stdout is not None
+    up.process.stdout.close()
+    assert up.process.wait(40) == 4
+    assert "the web server ended (exit code -9)" in up.said()
+    assert "Traceback" not in up.said()
+    assert processes_of(data) == []
+
+
+@pytest.mark.minio
+def test_what_is_configured_is_used_and_left_alone(
+    data: Path, tmp_path: Path, minio_settings: Settings, owner_url: str
+) -> None:
+    up = Up(
+        data,
+        tmp_path / "said",
+        EXHIBIT_DATABASE_URL=owner_url,
+        EXHIBIT_APP_DATABASE_URL=minio_settings.app_database_url,
+        EXHIBIT_REDIS_URL=minio_settings.redis_url,
+        EXHIBIT_STORE="minio",
+        EXHIBIT_MINIO_ENDPOINT=minio_settings.minio_endpoint,
+        EXHIBIT_MINIO_ACCESS_KEY=minio_settings.minio_access_key,
+        EXHIBIT_MINIO_SECRET_KEY=minio_settings.minio_secret_key,
+        EXHIBIT_MINIO_BUCKET=minio_settings.minio_bucket,
+    )
+    assert "PostgreSQL, as configured" in up.said()
+    assert minio_settings.minio_endpoint in up.said()
+    assert not {"postgres", "valkey-server"} & {p.name() for p in up.tree()}
+    assert not any(minio_settings.minio_secret_key in " ".join(p.cmdline()) for p in up.tree()), "a secret on argv"
+    taken = subprocess.run(
+        [*EXHIBIT, "up", "--data", str(data), "--port", up.told["address"].rpartition(":")[2]],
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (taken.returncode, "is taken" in taken.stderr) == (3, True)
+    assert up.end(signal.SIGTERM) == 0
+    parts = {finding.part: finding for finding in examine(minio_settings)}
+    assert (parts["database"].state, parts["bell"].state, parts["store"].state) == ("ok", "note", "ok")
+    assert parts["locks"].found == "every original in a case is locked well into the future"
 
 
 def test_a_wrong_setting_and_a_dead_part_are_told_in_a_sentence(data: Path) -> None:

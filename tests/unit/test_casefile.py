@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import random
@@ -18,6 +19,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from casefile import verify
 from casefile.bag import BagFile, Contents, event_to_json, write_bag
 from casefile.names import exhibit_folder, safe_name, unique_names
 from casefile.record import file_entry
@@ -192,6 +194,20 @@ def test_a_bag_is_never_written_over(tmp_path: Path) -> None:
     small_bag(tmp_path / "bag")
     with pytest.raises(Conflict):
         small_bag(tmp_path / "bag")
+
+
+def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="can't be written"):
+        small_bag(tmp_path / "file" / "bag")
+
+
+def test_the_verifier_is_old_enough_for_old_machines() -> None:
+    text = Path(verify.__file__).read_text("utf-8")
+    tree = ast.parse(text, feature_version=(3, 9))
+    imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    imported |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", ["../a", "/a", "a/../b", "a//b", "a\nb", "con.mp4", ".hidden", "a/"])
