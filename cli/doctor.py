@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from storage.open import Storage
 
 _LOCK_WARNING = timedelta(days=3)
-"""The sweep rolls locks forward long before; so close to the end nobody did."""
+"""The web server rolls locks forward at half their time; so close to the end nobody did."""
 _LOCALHOST = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -188,7 +188,7 @@ def _locks(storage: Storage) -> Finding:
         )
     late = len(storage.ledger.exhibits.due_for_lock(datetime.now(UTC) + _LOCK_WARNING))
     if late:
-        todo = "Start a worker: it rolls the locks forward. Look at its log if one is running."
+        todo = "Start the web server: it rolls the locks forward. If it is running, look at its log."
         return Finding("locks", State.MISSING, f"{late} originals whose lock ends within {_LOCK_WARNING.days} days", todo)
     return Finding("locks", State.OK, "every original in a case is locked well into the future")
 
