@@ -71,6 +71,7 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
         "case": view.case,
         "case_path": f"/cases/{view.case.id}" if view.case else "",
         "path_here": exhibit_path(exhibit.id),
+        "filmed": exhibit.captured_at or (exhibit.media.claimed_capture_time if exhibit.media else None),
         "may_see_case": view.case is not None and Act.SEE_CASE in view.acts,
         "may_process": Act.PROCESS in view.acts,
         "may_see_log": Act.SEE_AUDIT in view.acts,
@@ -103,7 +104,7 @@ def facts(view: ExhibitView) -> list[tuple[str, str]]:
         ("Size", f"{size(exhibit.size_bytes)} ({exhibit.size_bytes:,} bytes)"),
         ("Kind", f"{words.KIND[exhibit.kind]}, {words.FILE_TYPE[exhibit.file_type].lower()}"),
         ("Uploaded", f"{moment(exhibit.uploaded_at)} by {view.uploaded_by.display_name}"),
-        ("Filmed, as claimed", moment(exhibit.captured_at, seconds=True) or "Nobody said when"),
+        ("Filmed, as the uploader says", moment(exhibit.captured_at, seconds=True)),
         ("Device", exhibit.device),
         ("Officer", exhibit.officer),
         ("Belongs to", exhibit.sidecar_for),
@@ -111,7 +112,7 @@ def facts(view: ExhibitView) -> list[tuple[str, str]]:
     if exhibit.media:
         media = exhibit.media
         if media.claimed_capture_time:
-            found.append(("The file’s own clock says", moment(media.claimed_capture_time, seconds=True)))
+            found.append(("Filmed, as the file says", moment(media.claimed_capture_time, seconds=True)))
         if media.duration_s is not None:
             found.append(("Length", f"{float(media.duration_s):.3f} s"))
         found.append(("Container", media.container))
