@@ -14,14 +14,29 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from evidence.errors import BadInput, Busy, DatabaseDown, NoSpace, WrongSchema
 from storage.migrations import HEAD
 
+# A machine that vanishes in the middle of a transaction must not hold the log's head, or anything, for long.
+_SESSION = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "timezone": "UTC",
+        "idle_in_transaction_session_timeout": "30s",
+        "lock_timeout": "30s",
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+    }.items()
+)
 _DISK_FULL = "53100"
 _READ_ONLY = "25006"
 _UNDEFINED_TABLE = "42P01"
 _LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 
 
-def open_engine(url: str, *, pool_size: int = 5, max_overflow: int = 10) -> Engine:
-    """A pool on this address, sessions in UTC. Connects only when used. Raises: BadInput for an address that is none."""
+def open_engine(url: str, *, pool_size: int = 16, max_overflow: int = 16) -> Engine:
+    """A pool on this address, sessions in UTC; it opens only as many connections as are in use at the same moment.
+
+    Raises: BadInput for an address that is none.
+    """
     return create_engine(
         _address(url),
         pool_size=pool_size,
@@ -29,7 +44,7 @@ def open_engine(url: str, *, pool_size: int = 5, max_overflow: int = 10) -> Engi
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "application_name": "exhibit", "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": 5, "application_name": "exhibit", "options": _SESSION},
     )
 
 
@@ -39,7 +54,7 @@ def open_single(engine: Engine) -> Engine:
         engine.url,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args={"connect_timeout": 5, "application_name": "exhibit lock", "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": 5, "application_name": "exhibit lock", "options": _SESSION},
     )
 
 

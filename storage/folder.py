@@ -175,13 +175,15 @@ def write_new_file(path: Path, chunks: Iterable[bytes]) -> None:
             sink = path.open("xb")
         except FileExistsError as exc:
             raise Conflict(f"{path} is there already") from exc
+        whole = False
         try:
             with sink:
                 for chunk in chunks:
                     sink.write(chunk)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+            whole = True
+        finally:
+            if not whole:
+                path.unlink(missing_ok=True)
 
 
 def _link(temporary: Path, target: Path) -> None:

@@ -146,16 +146,20 @@ class Index:
         exhibit_id: ExhibitId | None = None,
         *,
         case_id: CaseId | None = None,
+        uploaded_by: UserId | None = None,
         states: Sequence[str] = (),
         limit: int = 1000,
     ) -> Sequence[StepRun]:
-        """Oldest first. Of an exhibit, of a case (its exhibits' and its exports'), or of all."""
+        """Oldest first. Of an exhibit, of a case (its exhibits' and its exports'), of somebody's exhibits, or of all."""
         wanted = select(step_runs).order_by(*step_order).limit(limit)
         if exhibit_id is not None:
             wanted = wanted.where(step_runs.c.exhibit_id == exhibit_id)
         if case_id is not None:
             its_own = select(exhibits.c.id).where(exhibits.c.case_id == case_id)
             wanted = wanted.where(or_(step_runs.c.case_id == case_id, step_runs.c.exhibit_id.in_(its_own)))
+        if uploaded_by is not None:
+            his_own = select(exhibits.c.id).where(exhibits.c.uploaded_by == uploaded_by)
+            wanted = wanted.where(step_runs.c.exhibit_id.in_(his_own))
         if states:
             wanted = wanted.where(step_runs.c.state.in_([str(state) for state in states]))
         return [step_run_of(row) for row in self._all(wanted)]
