@@ -110,7 +110,8 @@ def my_exhibits(context: Context, who: SignedIn) -> list[ExhibitView]:
     """What he uploaded himself, newest first."""
     require_for_some(context, who, Act.SEE_EXHIBIT)
     _looked(context, who, "exhibits:own")
-    return views(context, who, context.index.exhibits_by(who.user))
+    runs = context.index.step_runs(uploaded_by=who.user.id, limit=_ALL_RUNS)
+    return views(context, who, context.index.exhibits_by(who.user), runs)
 
 
 def view_exhibit(context: Context, who: SignedIn, exhibit_id: str) -> ExhibitView:
@@ -148,7 +149,10 @@ def file_from_tray(context: Context, who: SignedIn, exhibit_id: str, reference: 
 
 def view_upload(context: Context, who: SignedIn, upload_id: str) -> Upload:
     """How far an upload of his own is (or of his case, for who works on it)."""
-    return find_upload(context, who, Act.SEE_EXHIBIT, upload_id)
+    upload = find_upload(context, who, Act.SEE_EXHIBIT, upload_id)
+    if upload.user_id != who.user.id:
+        _looked(context, who, f"upload:{upload.id}", case_id=upload.case_id)
+    return upload
 
 
 def exhibit_made_of(upload: Upload) -> str | None:

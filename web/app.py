@@ -147,6 +147,12 @@ def run_server(settings: Settings) -> None:
     listener = _bind(settings)
     with listener:
         config = server_config(create_app(settings), settings)
+        try:
+            config.load()
+        except OSError as exc:  # ssl.SSLError is one
+            raise BadInput(
+                f"the TLS certificate can't be used: {exc}", hint="Both files are PEM and belong together."
+            ) from exc
         host, port = listener.getsockname()[:2]
         log.info("listening at %s, port %d", host, port)
         uvicorn.Server(config).run(sockets=[listener])

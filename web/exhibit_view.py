@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evidence.case import Act, Case, User
+from evidence.case import Act, Case, CaseId, Relation, User
 from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, state_of
 from evidence.steps import NEEDS, Step, StepRun, StepState
 from storage.index import Output
 from storage.ledger.people import SignedIn
 from web.context import Context
-from web.permission import acts_on_exhibit
+from web.permission import acts_in, acts_on_exhibit
 
 STORED_NOT_LOCKED = "stored, not locked"
 SECURED = "secured"
@@ -103,23 +103,32 @@ def views(
     context: Context, who: SignedIn, exhibits: Sequence[Exhibit], runs: Sequence[StepRun] | None = None
 ) -> list[ExhibitView]:
     """Those he may see, without their outputs; `runs` are their step runs when the caller has them already."""
-    cases: dict[str, Case] = {}
+    cases: dict[CaseId, tuple[Case, frozenset[Relation]]] = {}
     people: dict[str, User] = {}
+    of_exhibit: dict[str | None, list[StepRun]] = {}
+    for run in runs or ():
+        of_exhibit.setdefault(run.exhibit_id, []).append(run)
     found = []
     for exhibit in exhibits:
-        acts = acts_on_exhibit(context, who, exhibit)
+        case, relations = None, frozenset[Relation]()
+        if exhibit.case_id is not None:
+            if exhibit.case_id not in cases:
+                case_id = exhibit.case_id
+                cases[case_id] = (context.index.case(case_id), context.index.relations(who.user, case_id=case_id))
+            case, relations = cases[exhibit.case_id]
+        if exhibit.uploaded_by == who.user.id:
+            relations |= {Relation.OWN}
+        acts = acts_in(who, exhibit, relations)
         if Act.SEE_EXHIBIT not in acts:
             continue
-        if exhibit.case_id and exhibit.case_id not in cases:
-            cases[exhibit.case_id] = context.index.case(exhibit.case_id)
         if exhibit.uploaded_by not in people:
             people[exhibit.uploaded_by] = context.index.user(exhibit.uploaded_by)
-        own = context.index.step_runs(exhibit.id) if runs is None else [r for r in runs if r.exhibit_id == exhibit.id]
+        own = context.index.step_runs(exhibit.id) if runs is None else of_exhibit.get(exhibit.id, [])
         lines = step_lines(exhibit, own)
         found.append(
             ExhibitView(
                 exhibit=exhibit,
-                case=cases.get(exhibit.case_id or ""),
+                case=case,
                 uploaded_by=people[exhibit.uploaded_by],
                 state=state(exhibit, lines),
                 storage=storage_words(exhibit),

@@ -99,7 +99,11 @@ def acts_on_case(context: Context, who: SignedIn, case: Case) -> frozenset[Act]:
 
 
 def acts_on_exhibit(context: Context, who: SignedIn, exhibit: Exhibit) -> frozenset[Act]:
-    relations = context.index.relations(who.user, exhibit=exhibit)
+    return acts_in(who, exhibit, context.index.relations(who.user, exhibit=exhibit))
+
+
+def acts_in(who: SignedIn, exhibit: Exhibit, relations: frozenset[Relation]) -> frozenset[Act]:
+    """The same, for a list that has looked up its relations already."""
     acts = {act for act in Act if allows(who.user, act, relations)}
     return frozenset(acts if exhibit.case_id is None else acts - _TRAY_ACTS)
 

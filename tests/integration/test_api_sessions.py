@@ -402,6 +402,14 @@ def test_other_machines_only_with_a_certificate_or_a_declared_proxy(plain: Setti
         check_binding(plain.model_copy(update={"host": host, "tls_key": pair["tls_key"]}))
 
 
+def test_a_certificate_that_is_none_is_said_plainly(services: Services, tmp_path: Path) -> None:
+    pair = {"tls_certificate": tmp_path / "c.pem", "tls_key": tmp_path / "k.pem"}
+    for path in pair.values():
+        path.write_text("no certificate", "ascii")
+    with own_settings(services, tmp_path, **pair) as settings, pytest.raises(BadInput, match="certificate"):
+        run_server(settings)
+
+
 def test_a_port_in_use_is_said_plainly(here: Served, plain: Settings) -> None:
     port = int(here.base_url.rpartition(":")[2])
     with pytest.raises(BadInput, match=f"port {port}"):
