@@ -22,7 +22,7 @@ from cli.exit_codes import ExitCode
 from cli.parts import one_interrupt
 from cli.steps_view import seconds_of, step_name
 from cli.up import Machine, look_after, running
-from evidence.errors import NotFound, StepFailed
+from evidence.errors import BadInput, NotFound, StepFailed
 
 
 class Store(StrEnum):
@@ -52,6 +52,8 @@ def demo(
     if clip is not None and not clip.is_file():
         raise NotFound(f"there is no file {clip}", hint="Name a video: make demo CLIP=path/to/video.mp4")
     folder = Path(os.environ.get("EXHIBIT_DEMO_DIR") or "demo-data").absolute()
+    if clip is not None and clip.resolve().is_relative_to(folder.resolve()):
+        raise BadInput(f"{clip} lies in {folder}, which is made anew", hint="Copy it to another place first.")
     story = Story()
     began = time.monotonic()
 

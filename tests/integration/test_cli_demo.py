@@ -192,6 +192,15 @@ def test_a_running_or_foreign_folder_is_not_emptied(played: Played, tmp_path: Pa
         )
     assert busy.returncode == 3
     assert played.data.exists()
+    inside = subprocess.run(
+        [*EXHIBIT, "demo", "--clip", played.told["files"]["annotated"]],
+        env=environ(EXHIBIT_DEMO_DIR=str(played.folder)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert inside.returncode == 2
+    assert Path(played.told["files"]["annotated"]).exists(), "the clip would have been deleted with the folder"
     nothing = played.exhibit("demo", "--clip", "/nowhere.mp4")
     assert (nothing.returncode, "Traceback" in nothing.stderr) == (3, False)
 
