@@ -17,10 +17,8 @@ def fetch(name: str, folder: Path) -> Path:
     os.environ.pop("YOLO_OFFLINE", None)
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_CONFIG_DIR"] = str(folder)
-    from ultralytics.utils import SETTINGS
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
-    SETTINGS.update(sync=False, weights_dir=str(folder))
     file = name if name.endswith(".pt") else f"{name}.pt"
     if file not in GITHUB_ASSETS_NAMES:
         raise BadInput(f"ultralytics releases no {file}", hint="For example: exhibit models fetch yolo11n")
