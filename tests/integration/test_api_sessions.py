@@ -14,10 +14,11 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from config.settings import Settings, load
 from evidence import errors
 from evidence.case import Role
-from evidence.errors import BadInput, DatabaseDown, ExhibitError
+from evidence.errors import BadInput, DatabaseDown, ExhibitError, NotAllowed
 from tests.factories import PASSWORD
 from tests.served import API, Person, Served, own_settings, served
 from tests.services import Services
+from web import accounts
 from web.app import check_binding, create_app, run_server
 from web.problems import KINDS, problem_of
 
@@ -144,6 +145,37 @@ def test_the_first_password_has_to_be_changed_before_anything_else(here: Served)
     assert client.get(f"{API}/cases").status_code == 200
     assert client.post(f"{API}/cases", json={"reference": "FIRST/1"}).status_code == 201
     problem(elsewhere.get(f"{API}/me"), 401)
+
+
+def test_only_an_administrator_manages_the_others_accounts(here: Served, somebody: Person) -> None:
+    """What the page for it calls."""
+    admin = here.storage.ledger.people.by_token(here.person(Role.ADMIN).token)
+    anybody = here.storage.ledger.people.by_token(somebody.token)
+    assert admin is not None
+    assert anybody is not None
+    user, password = accounts.add_user(here.context, admin, "new.pc", "New Constable", Role.OFFICER)
+    assert user.must_change_password
+    assert user.name in [u.name for u in accounts.users(here.context, admin)]
+    newer = accounts.reset_password(here.context, admin, "new.pc")
+    assert newer != password
+    with pytest.raises(NotAllowed):
+        accounts.sign_in(here.context, "new.pc", password)
+    assert accounts.sign_in(here.context, "new.pc", newer)[1].user.must_change_password
+    accounts.disable_user(here.context, admin, "new.pc")
+    with pytest.raises(NotAllowed):
+        accounts.sign_in(here.context, "new.pc", newer)
+    with pytest.raises(BadInput, match="yourself"):
+        accounts.disable_user(here.context, admin, admin.user.name)
+    for refused in (
+        lambda: accounts.users(here.context, anybody),
+        lambda: accounts.add_user(here.context, anybody, "x", "X", Role.ADMIN),
+        lambda: accounts.disable_user(here.context, anybody, admin.user.name),
+        lambda: accounts.reset_password(here.context, anybody, admin.user.name),
+    ):
+        before = here.last_event()
+        with pytest.raises(NotAllowed):
+            refused()
+        assert here.events(after=before) == ["access denied"]
 
 
 # --- CSRF ------------------------------------------------------------------------------------------------------------
