@@ -55,16 +55,20 @@ class Place:
         if len(os.fsencode(here)) + len("/.s.PGSQL.5432.lock") <= _LONGEST_SOCKET_PATH:
             return here
         name = hashlib.sha256(os.fsencode(self.data_dir.resolve())).hexdigest()[:16]
-        return _private_folder(Path("/tmp") / f"exhibit-{os.geteuid()}-{name}") / server  # noqa: S108 - checked there
+        return Path("/tmp") / f"exhibit-{os.geteuid()}-{name}" / server  # noqa: S108 - see _own_sockets
 
 
-def _private_folder(path: Path) -> Path:
-    """A folder in a place where everybody may write, that is nevertheless ours alone."""
+def _own_sockets(place: Place, server: str) -> Path:
+    """The folder for the sockets, sure to be ours alone, also where everybody may make one."""
+    sockets = place.sockets(server)
+    path = sockets.parent
+    if path == place.run:
+        return sockets
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o066:
         raise Unavailable(f"{path} exists already and is not ours alone", hint="Use a data folder with a shorter path.")
-    return path
+    return sockets
 
 
 @contextmanager
@@ -122,14 +126,14 @@ def _start_missing(
 ) -> Settings:
     filled: dict[str, str] = {}
     if need_postgres:
-        sockets = place.sockets("postgres")
+        sockets = _own_sockets(place, "postgres")
         if servers.postgres_pid(place.postgres) is None:
             servers.start_postgres(place.postgres, sockets, place.logs / "postgres.log", postgres_options)
         _ensure_database(sockets)
         filled["database_url"] = socket_url(sockets, servers.OWNER)
         filled["app_database_url"] = socket_url(sockets, APP_ROLE)
     if need_valkey:
-        sockets, pid_file = place.sockets("valkey"), place.run / "valkey.pid"
+        sockets, pid_file = _own_sockets(place, "valkey"), place.run / "valkey.pid"
         if servers.valkey_pid(pid_file, sockets) is None:
             pid = servers.start_valkey(sockets, place.logs / "valkey.log")
             pid_file.write_text(str(pid), "ascii")
@@ -165,9 +169,11 @@ def _leave(place: Place, holders: int) -> None:
     postgres = servers.postgres_pid(place.postgres)
     if postgres is not None:
         servers.stop(postgres, signal.SIGINT)  # "fast": sessions end, everything is written
-    for server in ("postgres", "valkey"):
-        with suppress(OSError):
-            place.sockets(server).rmdir()
+    for folder in (place.sockets("postgres"), place.sockets("valkey")):
+        with suppress(OSError):  # still in use, or never made
+            folder.rmdir()
+            if folder.parent != place.run:
+                folder.parent.rmdir()
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def test_a_long_path_gets_short_sockets(server_folder: Path) -> None:
             assert client.ping()
         migrate(filled)
     assert ours(folder) == []
-    assert not sockets.exists()
+    assert not sockets.parent.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
@@ -201,3 +201,16 @@ def test_data_of_another_release_is_refused_in_words(plain: Settings, data: Path
     with pytest.raises(Unavailable, match="PostgreSQL 12"), embedded.running(plain):
         pass
     assert ours(data) == []
+
+
+def test_a_foreign_folder_in_place_of_the_short_one_is_refused(server_folder: Path) -> None:
+    folder = server_folder / ("a long name " * 8) / "data"
+    taken = embedded.Place(folder).sockets("postgres").parent
+    taken.mkdir(mode=0o777)
+    taken.chmod(0o777)
+    try:
+        with pytest.raises(Unavailable, match="not ours alone"), embedded.running(load({"data_dir": folder}, {})):
+            pass
+    finally:
+        taken.rmdir()
+    assert ours(folder) == []
