@@ -18,7 +18,7 @@ from evidence.steps import Step
 from storage.open import Storage, open_storage
 from workers.queue import Listener, RqBell, WorkHorse, die_with
 from workers.runner import Runner
-from workers.stop import Stop
+from workers.stop import Stop, listen, signals_held
 from workers.sweep import scratch_of, waiting
 
 _log = logging.getLogger(__name__)
@@ -68,14 +68,14 @@ def _supervise(settings: Settings, count: int, steps: frozenset[Step], stop: Sto
 
 def _start(settings: Settings, steps: frozenset[Step]) -> BaseProcess:
     process = multiprocessing.get_context("fork").Process(target=_worker_process, args=(settings, steps, os.getpid()))
-    process.start()
+    with signals_held():
+        process.start()
     return process
 
 
 def _worker_process(settings: Settings, steps: frozenset[Step], supervisor: int) -> None:
     stop = Stop()
-    signal.signal(signal.SIGTERM, stop.ask)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which then tells us
+    listen(stop.ask)
     die_with(supervisor)
     _worker(settings, steps, stop)
 

@@ -31,7 +31,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry, register
 
 from evidence.errors import BadInput, Unavailable
-from workers.stop import HandBack, Stop
+from workers.stop import HandBack, Stop, listen, signals_held
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +158,11 @@ class Listener:
         try:
             with self._stop.may_interrupt():
                 taken = Queue.lmove(queue.connection, queue.key, self._patience_s)
-        except (DequeueTimeout, HandBack):
+        except DequeueTimeout:
+            return False
+        except HandBack:
+            # Its answer may still be on the way: the next command would take it for its own.
+            queue.connection.connection_pool.disconnect()
             return False
         ring = taken[1].decode("utf-8", "replace")
         with queue.connection.pipeline() as pipeline:
@@ -201,7 +205,8 @@ class WorkHorse:
         """Start it and wait for its end; whether it ended well. After `timeout_s` it is taken down."""
         if self._stop.asked:
             return True
-        self._process.start()
+        with signals_held():
+            self._process.start()
         deadline = time.monotonic() + timeout_s
         next_sign = time.monotonic() + MONITORING_S
         while not self._stop.asked and time.monotonic() < deadline:
@@ -232,8 +237,7 @@ class WorkHorse:
             signal.alarm(_TAKEN_DOWN_S)  # not caught: whatever it hangs in by then, it ends
             stop.ask()
 
-        signal.signal(signal.SIGTERM, told)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then tells us
+        listen(told)
         os.setpgid(0, 0)
         die_with(worker)
         self._work(stop)

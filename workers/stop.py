@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 class HandBack(BaseException):
@@ -58,3 +61,20 @@ class Stop:
             self._may_interrupt = before
         if before:
             self.check()
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Fork inside of this: the new process gets no signal before it `listens` with handlers of its own."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def listen(on_stop: Callable[..., None]) -> None:
+    """In a forked process: SIGTERM calls `on_stop`, Ctrl-C is left to whoever forked us and will tell us."""
+    signal.signal(signal.SIGTERM, on_stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
