@@ -111,7 +111,8 @@ class Served:
             else:
                 key = keys.case_export(run.case_id or "", run.id, run.attempt, name)
             self.storage.store.put_bytes(key, data)
-            outputs.append(NewOutput(name, key, hashlib.sha256(data).hexdigest(), len(data), content_type))
+            details = LOOKED_FOR if run.step is Step.DETECT else {}
+            outputs.append(NewOutput(name, key, hashlib.sha256(data).hexdigest(), len(data), content_type, details))
         return outputs
 
     def events(self, after: int = 0) -> list[str]:
@@ -122,7 +123,11 @@ class Served:
         return self.storage.index.audit_head()[0]
 
 
+LOOKED_FOR = {"report": {"looked_for": ["car", "face", "person"]}}
+"""What the DETECT steps of these tests say; number plates are not in it."""
+
 _MADE: dict[Step, tuple[tuple[str, str], ...]] = {
+    Step.DETECT: (("raw.parquet", "application/vnd.apache.parquet"),),
     Step.PROXY: (("proxy.mp4", "video/mp4"), ("poster.jpg", "image/jpeg")),
     Step.TRACK: (("tracks.json", "application/json"), ("detections.parquet", "application/vnd.apache.parquet")),
     Step.INDEX: (("track-1.jpg", "image/jpeg"),),
