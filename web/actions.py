@@ -15,7 +15,7 @@ from evidence.case import Act, Case, CaseId, CaseState, Relation, User, UserId, 
 from evidence.errors import BadInput, CaseClosed, Conflict, NoDetector, NotFound
 from evidence.exhibit import Exhibit
 from evidence.mediatime import Span
-from evidence.redaction import Hide, Redaction
+from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.steps import ENDED, Priority, Step, StepRun, StepState
 from evidence.wire import moment_to_json, redaction_to_json
 from storage.index import Hit, Output, Query, TrackRow
@@ -195,9 +195,8 @@ def ask_redaction(context: Context, who: SignedIn, exhibit_id: str, redaction: R
     exhibit = find_exhibit(context, who, Act.PROCESS, exhibit_id)
     if not redaction.what and not redaction.regions:
         raise BadInput("nothing to hide was named", hint="Choose faces, plates or people.")
-    if Hide.PLATES in redaction.what and not context.settings.plate_model:
-        raise NoDetector("no number-plate detector is configured here")
     _require_done(context, exhibit, Step.TRACK, "the video has not been analysed yet")
+    _require_looked_for(context, exhibit, redaction.what)
     return _ask(context, who, exhibit, Step.REDACT, redaction_to_json(redaction))
 
 
@@ -339,6 +338,18 @@ def _require_done(context: Context, exhibit: Exhibit, step: Step, otherwise: str
     runs = context.index.step_runs(exhibit.id, states=(StepState.DONE.value,))
     if not any(r.step is step for r in runs):
         raise Conflict(otherwise, hint=f"Wait until the step {step.value} is done, or retry it.")
+
+
+def _require_looked_for(context: Context, exhibit: Exhibit, what: frozenset[Hide]) -> None:
+    """The step refuses it too; here the person hears of it at once."""
+    reports = [o.details.get("report", {}) for o in context.index.outputs(exhibit.id, step=Step.DETECT)]
+    looked_for = [frozenset(report["looked_for"]) for report in reports if "looked_for" in report]
+    missing = sorted(hide.value for hide in what if not all(LABELS_OF[hide] <= labels for labels in looked_for))
+    if missing:
+        raise NoDetector(
+            f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",
+            hint="Add a model for it (exhibit models add FILE), retry the step detect, then ask again.",
+        )
 
 
 def _ask(context: Context, who: SignedIn, exhibit: Exhibit, step: Step, params: Mapping[str, Any]) -> StepRun:

@@ -204,8 +204,8 @@ class Filed:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four seconds with two faces in them."""
-    return pan_clip(tmp_path_factory.mktemp("clips") / "pavement camera.mp4", frames=100)
+    """Four seconds with two faces in them, under a name that no line can break."""
+    return pan_clip(tmp_path_factory.mktemp("clips") / f"pavement_camera_{'2026-11-03_' * 6}end.mp4", frames=100)
 
 
 @pytest.fixture(scope="session")

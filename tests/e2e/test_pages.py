@@ -119,6 +119,17 @@ def test_a_new_redaction_is_a_draft(browse: Browse, filed: Filed) -> None:
     assert "DRAFT" in coming.value.suggested_filename
 
 
+def test_hiding_what_nobody_looked_for_is_refused_at_once(browse: Browse, filed: Filed) -> None:
+    seat = browse("dc1")
+    seat.watch.expected.append("400")
+    seat.page.goto(f"{filed.exhibit_path}#redaction")
+    seat.page.get_by_role("checkbox", name="Number plates").check()
+    seat.page.get_by_role("button", name="Make draft").click()
+    seat.page.get_by_role("alert").get_by_role("link", name=re.compile("nothing has looked for them")).click()
+    expect(seat.page.get_by_role("checkbox", name="Faces")).to_be_focused()
+    expect(seat.page.get_by_role("checkbox", name="Number plates")).to_be_checked()
+
+
 def test_an_export_can_be_asked_for_and_fetched(browse: Browse, filed: Filed) -> None:
     page = browse("dc1").page
     page.goto(filed.case_path)
@@ -154,7 +165,7 @@ def test_history_tells_who_looked(browse: Browse, filed: Filed) -> None:
     page = browse("dc1").page
     page.goto(f"{filed.exhibit_path}#history")
     history = page.locator("#history")
-    expect(history).to_contain_text("Exhibit received: pavement camera.mp4")
+    expect(history).to_contain_text(f"Exhibit received: {filed.clip.name}")
     expect(history).to_contain_text("Viewed: proxy.mp4")
 
 
@@ -258,7 +269,7 @@ def test_an_auditor_reads_the_log_and_gets_no_footage(browse: Browse, filed: Fil
     seat.watch.expected += ["403", "404"]
     expect(seat.page.get_by_text("The chain is whole")).to_be_visible()
     seat.page.goto(f"{filed.case_path}/log")
-    expect(seat.page.locator("table")).to_contain_text("Exhibit received: pavement camera.mp4")
+    expect(seat.page.locator("table")).to_contain_text(f"Exhibit received: {filed.clip.name}")
     seat.page.goto(filed.case_path)
     expect(seat.page.get_by_text("Its exhibits are not shown.")).to_be_visible()
     assert seat.page.locator("img").count() == 0

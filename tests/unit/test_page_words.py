@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -112,6 +113,15 @@ def test_events_in_words() -> None:
     assert line.about == "AB/1"
     assert line.who == "exhibit (worker box)"
     assert "models" not in dict(line.facts)
+
+
+def test_pictures_that_one_page_showed_stand_on_one_line() -> None:
+    shown = [replace(_event(Verb.VIEWED, output=f"track-{n}.jpg"), number=n) for n in (4, 5, 6)]
+    other = replace(_event(Verb.VIEWED, output="proxy.mp4"), number=7)
+    film, pictures = event_lines([*shown, other])
+    assert film.what == "Viewed: proxy.mp4"
+    assert (pictures.numbers, pictures.what) == ("4 to 6", "Viewed: 3 pictures of tracks")
+    assert len(pictures.facts) == 3
 
 
 @pytest.mark.parametrize("verb", Verb)

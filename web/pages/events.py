@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from evidence.audit import AuditEvent, Verb
@@ -12,42 +14,70 @@ from evidence.steps import Step
 from web.pages import words
 from web.pages.rendering import compact_value, sentence, size
 
+_PICTURE = re.compile(r"track-\d+\.jpg")
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    number: int
+    """One event, or several pictures of tracks that one person's page showed at once."""
+
+    numbers: str
     at: datetime
     who: str
     what: str
     about: str
     """The exhibit's reference, where a log tells of several."""
     facts: tuple[tuple[str, str], ...]
-    hash: str
 
 
 def event_lines(events: Iterable[AuditEvent], references: Mapping[str, str] | None = None) -> list[EventLine]:
     """Newest first. `references`: exhibit id → reference, to say which exhibit an event is about."""
-    return [_line(event, references or {}) for event in sorted(events, key=lambda event: -event.number)]
+    newest_first = sorted(events, key=lambda event: -event.number)
+    found = []
+    for (pictures, *_), group in groupby(newest_first, key=_kin):
+        some = list(group)
+        if pictures and len(some) > 1:
+            found.append(_pictures(some, references or {}))
+        else:
+            found += [_line(event, references or {}) for event in some]
+    return found
+
+
+def _kin(event: AuditEvent) -> tuple[bool, str, str | None]:
+    """Alike for events that can stand on one line."""
+    is_picture = event.verb is Verb.VIEWED and _PICTURE.fullmatch(str(event.details.get("output", ""))) is not None
+    return is_picture, event.actor, event.exhibit_id
+
+
+def _pictures(events: Sequence[AuditEvent], references: Mapping[str, str]) -> EventLine:
+    newest, oldest = events[0], events[-1]
+    return EventLine(
+        numbers=f"{oldest.number} to {newest.number}",
+        at=newest.at,
+        who=_who(newest.actor),
+        what=f"{words.VERB[Verb.VIEWED]}: {len(events)} pictures of tracks",
+        about=references.get(newest.exhibit_id or "", ""),
+        facts=tuple((f"{event.number} {event.details['output']}", f"hash {event.hash}") for event in events),
+    )
 
 
 def _line(event: AuditEvent, references: Mapping[str, str]) -> EventLine:
     tell = _TELL.get(event.verb)
     told = tell(event.details) if tell else ""
     verb = words.VERB[event.verb]
+    details = tuple(
+        (name.replace("_", " "), compact_value(value))
+        for name, value in sorted(event.details.items())
+        if value not in _EMPTY and name != "upload_metadata"
+    )
     return EventLine(
-        number=event.number,
+        numbers=str(event.number),
         at=event.at,
         who=_who(event.actor),
         what=f"{verb}: {told}" if told else verb,
         about=references.get(event.exhibit_id or "", ""),
-        facts=tuple(
-            (name.replace("_", " "), compact_value(value))
-            for name, value in sorted(event.details.items())
-            if value not in _EMPTY and name != "upload_metadata"
-        ),
-        hash=event.hash,
+        facts=(*details, ("hash", event.hash)),
     )
 
 

@@ -19,7 +19,7 @@ from web.context import Context, asks
 from web.pages.cards import exhibit_path
 from web.pages.copies import player_origin
 from web.pages.events import event_lines
-from web.pages.exhibit_seen import clip_sources, facts, seen
+from web.pages.exhibit_seen import facts, seen
 from web.pages.rendering import back_to, fragment, page, parts, sentence
 from web.signin import Ctx, Who
 
@@ -32,6 +32,7 @@ _LIVE = {
     "copies": "copies",
     "redactions": "redactions",
     "steps": "steps",
+    "clip_sources": "clip_sources",
 }
 """Part of the page → its template."""
 _LONGEST_S = 10**7
@@ -48,10 +49,13 @@ def show_exhibit(
 def exhibit_parts(context: Ctx, who: Who, exhibit_id: str) -> Response:
     """What changes on an exhibit's page while work goes on."""
     things = seen(context, who, actions.view_exhibit(context, who, exhibit_id))
-    html = {
-        name: fragment(f"parts/{file}.html", **things, csrf=who.csrf, jump=None, label="") for name, file in _LIVE.items()
+    shared: dict[str, Any] = {"csrf": who.csrf, "jump": None, "label": "", "form": {}, "errors": {}}
+    html = {name: fragment(f"parts/{file}.html", **things, **shared) for name, file in _LIVE.items()}
+    versions = {
+        "player": things["player_version"],
+        "tracks": things["tracks_version"],
+        "clip_sources": str(len(things["clip_sources"])),
     }
-    versions = {"player": things["player_version"], "tracks": things["tracks_version"]}
     return parts(not things["working"], versions, **html)
 
 
@@ -81,7 +85,6 @@ def _page(
         label=label,
         history=event_lines(history),
         facts=facts(view),
-        clip_sources=clip_sources(view),
         form=form or {},
         errors=errors or {},
         hint=hint,
