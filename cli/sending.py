@@ -180,6 +180,8 @@ class Sender:
             return None
         if record.state in {"refused", "expired", "deleted"}:
             return None
+        if record.state == "failed":
+            return self._outcome(path, sha256, record)
         return self._bring(path, fingerprint, address, sha256, progress)
 
     def _bring(self, path: Path, fingerprint: Fingerprint, address: str, sha256: str, progress: Progress) -> Outcome:

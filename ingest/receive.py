@@ -50,7 +50,7 @@ _TRIES = 3
 _CHECKERS = 3
 """Checks at once: reading a long recording back must not hold up a short one."""
 _POLL_S = 1.0
-_EXPIRE_EVERY_S, _TIDY_EVERY_S, _ROLL_EVERY_S, _NOTE_EVERY_S = 60.0, 900.0, 3600.0, 3600.0
+_EXPIRE_EVERY_S, _TIDY_EVERY_S, _ROLL_EVERY_S, _NOTE_EVERY_S, _AGAIN_EVERY_S = 60.0, 900.0, 3600.0, 3600.0, 3600.0
 _OVER = frozenset({UploadState.DONE, UploadState.REFUSED, UploadState.EXPIRED, UploadState.DELETED})
 
 
@@ -239,6 +239,10 @@ class Receiver:
             clear_staging(self._store, upload.id)
         return len(expired)
 
+    def try_failed_again(self) -> int:
+        """Check uploads again that failed an hour ago and whose bytes are all here; how many."""
+        return self._ledger.uploads.reopen_failed(self._clock.now() - timedelta(seconds=_AGAIN_EVERY_S))
+
     def tidy(self) -> int:
         """Remove staging that an interrupted end left behind; of how many uploads."""
         seen = dict.fromkeys(keys.upload_of(key) for key in self._store.list_keys(keys.STAGING))
@@ -272,6 +276,7 @@ class Receiver:
             (_TIDY_EVERY_S, self.tidy),
             (_ROLL_EVERY_S, self.roll_locks),
             (_NOTE_EVERY_S, self.note_head),
+            (_AGAIN_EVERY_S, self.try_failed_again),
         ]
         due = [0.0] * len(chores)
         running: set[Future[None]] = set()

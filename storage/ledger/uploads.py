@@ -257,6 +257,13 @@ class UploadLedger(Writer):
                 raise Conflict(f"this upload is {upload.state.value}", hint="Only a failed check can be started again.")
             return read_upload(connection, upload_id)
 
+    def reopen_failed(self, before: datetime) -> int:
+        """Check all FAILED uploads again that have stood so since `before`: what was in the way may be gone. How many."""
+        failed = and_(uploads.c.state == UploadState.FAILED.value, uploads.c.updated_at < before)
+        with self._transaction() as (connection, now):
+            new = {"state": UploadState.CHECKING.value, "lease_until": None, "updated_at": now}
+            return connection.execute(update(uploads).where(failed).values(new)).rowcount
+
     def drop_duplicate(self, upload: Upload, of: ExhibitId) -> None:
         """State DONE with `duplicate_of`; logged. The caller has deleted the unlocked copy. Raises: Fenced."""
         with self._transaction() as (connection, now):
