@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from evidence.case import Act, Case, CaseId, Relation, User, allows
+from evidence.case import Act, Case, Relation, User, allows
 from evidence.exhibit import Exhibit
 from storage.ledger.people import SignedIn
 from web import actions
@@ -17,19 +17,6 @@ _SOME = frozenset({Relation.OWN, Relation.MEMBER})
 def may_for_some(user: User, act: Act) -> bool:
     """Whether there can be a thing that this person may do `act` with."""
     return allows(user, act, _SOME)
-
-
-def exhibit_counts(context: Context, who: SignedIn, cases: Sequence[Case]) -> Mapping[CaseId, int]:
-    """How many exhibits of each case he may see: a count gives away no more than a list would."""
-    if not may_for_some(who.user, Act.SEE_EXHIBIT):
-        return {}
-    counts: dict[CaseId, int] = {}
-    for case in cases:
-        relations = context.index.relations(who.user, case_id=case.id)
-        exhibits = context.index.exhibits_of(case.id)
-        sees_all = allows(who.user, Act.SEE_EXHIBIT, relations)
-        counts[case.id] = len(exhibits) if sees_all else sum(e.uploaded_by == who.user.id for e in exhibits)
-    return counts
 
 
 def tray(context: Context, who: SignedIn) -> list[tuple[Exhibit, ExhibitView | None, User]]:

@@ -17,7 +17,7 @@ from storage.ledger.people import SignedIn
 from web import actions
 from web.context import Context, asks
 from web.exhibit_view import StepLine
-from web.overview import exhibit_counts, may_for_some
+from web.overview import may_for_some
 from web.pages.cards import API, card, share_of, working
 from web.pages.rendering import back_to, fragment, page, parts, sentence
 from web.signin import Ctx, Who
@@ -74,7 +74,7 @@ def _list(
     hint: str = "",
 ) -> Response:
     cases = actions.list_cases(context, who, text)
-    counts = exhibit_counts(context, who, cases)
+    counts = context.index.exhibit_counts(who.user)
     return page(
         request,
         "cases.html",
