@@ -24,13 +24,13 @@ def pan_clip(path: Path, *, frames: int = 50, seed: int = 0, size_wh: tuple[int,
     picture = cv2.imread(str(photograph("zidane.jpg")))
     picture = cv2.resize(picture, (int(width * 1.2), int(height * 1.2)))
     with av.open(str(path), "w") as container:
+        container.metadata["comment"] = f"take {seed}"
         stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "g": str(rate)})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, rate)
         for number in range(frames):
             x = int((picture.shape[1] - width) * (0.5 + 0.5 * np.sin(number / 40)))
             cut = np.ascontiguousarray(picture[10 : 10 + height, x : x + width])
-            cut[:8, :8] = seed % 256
             frame = av.VideoFrame.from_ndarray(cut, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(stream.encode(frame))
