@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import ffmpeg
 import imageio_ffmpeg
 from av.codec.context import CodecContext
 
-from evidence.errors import CorruptMedia
+from evidence.errors import CorruptMedia, StepFailed
 from media import container as containers
 from media.frames import Frame, first_frame, read_frames
 from media.stills import fitted, save_jpeg
@@ -131,7 +132,9 @@ def _run(argv: list[str], progress: Callable[[int], None] | None) -> int:
                         frames = int(value)
                     if progress is not None:
                         progress(frames)
-            if process.wait() != 0:
+            if process.wait() < 0:
+                raise StepFailed(f"FFmpeg was ended by the system ({signal.strsignal(-process.returncode)})", killed=True)
+            if process.returncode != 0:
                 raise CorruptMedia(f"no copy for the browser could be made: {_last_words(log)}")
         finally:
             process.kill()

@@ -210,7 +210,7 @@ class _Child:
         if not (isinstance(kind, type) and issubclass(kind, ExhibitError)):
             kind = ExhibitError
         if issubclass(kind, StepFailed):
-            raise self._failed(str(told["message"]), False)
+            raise self._failed(str(told["message"]), bool(told.get("killed")))
         error = kind(str(told["message"]), hint=str(told["hint"]))
         self._ended_within(_GRACE_S)
         self._end()

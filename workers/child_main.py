@@ -74,7 +74,8 @@ def _run_and_exit(job: dict[str, Any], report_fd: int) -> NoReturn:
 
 
 def _error(exc: ExhibitError) -> dict[str, Any]:
-    return {"error": {"kind": type(exc).__name__, "message": str(exc), "hint": exc.hint}}
+    killed = isinstance(exc, StepFailed) and exc.killed
+    return {"error": {"kind": type(exc).__name__, "message": str(exc), "hint": exc.hint, "killed": killed}}
 
 
 class _Reporter:
