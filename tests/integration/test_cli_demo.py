@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +54,9 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    root = tmp_path_factory.mktemp("demo")
+def played() -> Iterator[Played]:
+    # Not below pytest's own folder: that is closed to the account that PostgreSQL runs as when we are root.
+    root = Path(tempfile.mkdtemp(prefix="exhibit-demo-"))
     clip = clips.write(root / "short.mp4", clips.Clip(frames=24, audio=("aac",)))
     ended = subprocess.run(
         [*EXHIBIT, "demo", "--clip", str(clip), "--case", "TEST/7", "--json"],
@@ -69,6 +72,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     assert ended.returncode == 0, ended.stderr
     yield Played(clip, root / "there/data", root / "there", json.loads(ended.stdout), ended.stderr)
     left = [p for p in psutil.process_iter(["cmdline"]) if str(root) in " ".join(p.info["cmdline"] or [])]
+    shutil.rmtree(root, ignore_errors=True)
     assert not left
 
 

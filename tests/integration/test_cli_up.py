@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -79,11 +81,13 @@ def wait_for(what: str, check: object, within_s: float = 30) -> None:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "data"
-    yield folder
+def data() -> Iterator[Path]:
+    # Not below pytest's own folder: that is closed to the account that PostgreSQL runs as when we are root.
+    folder = Path(tempfile.mkdtemp(prefix="exhibit-up-"))
+    yield folder / "data"
     for process in processes_of(folder):
         process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def get(address: str) -> bytes:
