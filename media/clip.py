@@ -10,8 +10,9 @@ from pathlib import Path
 from evidence.errors import BadInput
 from evidence.mediatime import MediaTime, Span
 from media import container as containers
-from media.encode import USUAL, Encoding, Written, render
+from media.encode import USUAL, Encoding
 from media.frames import Frame, Picture, read_frames
+from media.render import Written, render
 from media.sound import SoundTracks
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import av
 import av.container
 import av.error
+import av.stream
 import av.video
+from av.codec.context import CodecContext
 
 from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
 
@@ -77,13 +78,22 @@ def open_media(path: Path, max_pixels: int = MAX_PIXELS) -> av.container.InputCo
         raise CorruptMedia(missing_part(path) or f"{path.name} can't be read: its structure is damaged") from exc
 
 
+def video_streams(container: av.container.InputContainer) -> list[av.video.VideoStream]:
+    """Those whose coding FFmpeg knows; PyAV gives the others no codec context."""
+    return [s for s in container.streams if isinstance(s, av.video.VideoStream) and _has_codec(s)]
+
+
+def _has_codec(stream: av.stream.Stream) -> bool:
+    context: CodecContext | None = stream.codec_context
+    return context is not None
+
+
 def video_stream(container: av.container.InputContainer, index: int) -> av.video.VideoStream:
-    """Raises: UnsupportedMedia when stream `index` is no video."""
-    if index < len(container.streams):
-        stream = container.streams[index]
-        if stream.type == "video":
-            return cast(av.video.VideoStream, stream)
-    raise UnsupportedMedia(f"stream {index} is not video")
+    """Raises: UnsupportedMedia when stream `index` is no video that can be decoded."""
+    for stream in video_streams(container):
+        if stream.index == index:
+            return stream
+    raise UnsupportedMedia(f"stream {index} is no video that can be decoded here")
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +19,9 @@ import av.stream
 import av.video
 from av.codec.context import Flags
 
-from evidence.errors import CorruptMedia, IntegrityError, NoSpace
-from media.frames import Frame, FrameReader, Picture
+from evidence.errors import CorruptMedia, NoSpace
+from media.frames import Frame, Picture
 from media.planes import Converter, OutputForm, output_form
-from media.sound import SoundTracks
 
 _MAX_TIMESCALE = 2**31 - 1
 _BITEXACT = int(cast(Any, av.container.Flags.bitexact).value)
@@ -41,42 +40,16 @@ class Encoding:
 USUAL = Encoding()
 
 
-@dataclass(slots=True)
-class Written:
-    """What came of a rendering: numbers and plain sentences for its report."""
-
-    frames: int = 0
-    shift: Fraction = Fraction(0)
-    """Seconds taken off every time of the source, so that the file does not start hours after zero."""
-    video: list[str] = field(default_factory=list)
-    audio: list[str] = field(default_factory=list)
-    damage: list[str] = field(default_factory=list)
-    damage_count: int = 0
-    encoding: Encoding = field(default_factory=Encoding)
-    size_wh: tuple[int, int] = (0, 0)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "frames": self.frames,
-            "shift_s": str(self.shift),
-            "video": self.video,
-            "audio": self.audio,
-            "damage": self.damage,
-            "damage_count": self.damage_count,
-            "encoding": {"codec": "h264", **asdict(self.encoding)},
-            "size_wh": list(self.size_wh),
-        }
-
-
 class VideoWriter:
     """One MP4 under `path`, there only when it is whole: written beside it, and moved when `close` succeeds.
 
-    Used in a `with`; leaving it by an exception removes what was written.
+    Used in a `with`; leaving it without `close` removes what was written.
     Raises: NoSpace; CorruptMedia when the encoder can't go on.
     """
 
     def __init__(self, path: Path, first: Frame, rate: Fraction | None, encoding: Encoding, title: str = "") -> None:
         self._path, self._part = path, path.with_name(path.name + ".part")
+        self._whole = False
         self.form: OutputForm = output_form(first.picture)
         self._converter = Converter(self.form)
         self._tick = Fraction(1, first.time_base.denominator)
@@ -143,19 +116,16 @@ class VideoWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is not None:
+        if not self._whole:
             self._discard()
 
     def close(self) -> None:
         """Finish the file and give it its name."""
-        try:
-            with _translated():
-                self.mux(self.stream.encode(None))
-                self._out.close()
-            self._part.replace(self._path)
-        except BaseException:
-            self._discard()
-            raise
+        with _translated():
+            self.mux(self.stream.encode(None))
+            self._out.close()
+        self._part.replace(self._path)
+        self._whole = True
 
     def _discard(self) -> None:
         with suppress(av.error.FFmpegError, ValueError):
@@ -174,61 +144,3 @@ class _translated:  # noqa: N801 - reads as a phrase: with _translated()
             if value.errno == errno.ENOSPC:
                 raise NoSpace("there is no space left for the video that is being written") from value
             raise CorruptMedia(f"the video can't be written: {value.strerror}", hint="Read the log of this step.") from value
-
-
-Treat = Callable[[Frame, Picture], None]
-"""Works on the output picture of a frame, in place."""
-
-
-def render(
-    reader: FrameReader,
-    out: Path,
-    treat: Treat,
-    *,
-    sound: SoundTracks | None,
-    encoding: Encoding = USUAL,
-    title: str = "",
-    shift: Fraction | None = Fraction(0),
-    expected_frames: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Written:
-    """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds
-    (None: as many as make the first frame's time zero).
-
-    Raises: CorruptMedia when not one frame decodes; IntegrityError when there are not as many as expected;
-        whatever `treat` raises. Then there is no `out`.
-    """
-    frames = iter(reader)
-    first = next(frames, None)
-    if first is None:
-        detail = f": {reader.damage.entries[0]}" if reader.damage else ""
-        raise CorruptMedia(f"not one frame of {reader.path.name} can be decoded{detail}")
-    ticks = first.pts if shift is None else round(shift / first.time_base)
-    written = Written(shift=ticks * first.time_base, encoding=encoding)
-    with VideoWriter(out, first, reader.rate, encoding, title) as writer:
-        writer.set_shape(reader.stream.sample_aspect_ratio)
-        if sound is not None:
-            sound.add_to(writer.container, written.shift)
-        frame: Frame | None = first
-        while frame is not None:
-            picture = writer.convert(frame.picture)
-            treat(frame, picture)
-            writer.write(picture, frame.pts - ticks, frame.time_base)
-            written.frames += 1
-            if sound is not None:
-                writer.mux(sound.until((frame.pts - ticks) * frame.time_base))
-            if progress is not None:
-                progress(written.frames)
-            frame = next(frames, None)
-        if expected_frames not in (None, written.frames):
-            raise IntegrityError(f"{written.frames} frames can be decoded now, but {expected_frames} were analysed")
-        if sound is not None:
-            writer.mux(sound.rest())
-            written.audio = sound.report()
-        writer.close()
-        written.video = list(writer.form.changes)
-        written.size_wh = writer.form.size_wh
-    written.damage, written.damage_count = list(reader.damage.entries), reader.damage.count
-    if reader.retimed:
-        written.video.append(f"{reader.retimed} frame(s) had no time of their own and were given the next one")
-    return written

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from av.stream import Discard
 
-from evidence.errors import CorruptMedia, TooLarge, UnsupportedMedia
+from evidence.errors import CorruptMedia, TooLarge
 from evidence.mediatime import MediaTime
 from media import container as containers
 from media.orientation import UPRIGHT, Orientation, from_side_data
@@ -132,8 +132,6 @@ class FrameReader:
 
     def _prepare(self) -> av.video.VideoStream:
         stream = containers.video_stream(self._container, self.stream_index)
-        if not isinstance(stream, av.video.VideoStream):
-            raise UnsupportedMedia(f"nothing here can decode the video of {self.path.name}")
         containers.check_size(stream.codec_context.width, stream.codec_context.height, self.max_pixels)
         for other in self._container.streams:
             if other.index != stream.index:

@@ -85,50 +85,55 @@ def probe(
     except CorruptMedia as exc:
         return _unreadable(str(exc))
     with container:
-        streams = list(container.streams)
         kinds = container.format.name
-        packets, end_note = _demux(container, streams, progress)
-        audio = tuple(_audio_info(s) for s in streams if isinstance(s, av.audio.AudioStream))
-        others = tuple(_other(s) for s in streams if not isinstance(s, av.video.VideoStream | av.audio.AudioStream))
-        basics = [(s, packets[s.index]) for s in streams if isinstance(s, av.video.VideoStream)]
-        unknown = [s for s in streams if s.type == "video" and not isinstance(s, av.video.VideoStream)]
-        claimed = _claimed_time(container.metadata)
-        heard = any(packets[a.index].count and a.codec for a in audio)
-        notes = [end_note or containers.missing_part(path)]
-        notes += [f"sound stream {a.index} is in a coding that nothing here can read" for a in audio if not a.codec]
-        still = kinds in containers.STILL_FORMATS
-        video, looks = [], {}
-        for stream, seen in basics:
+        packets, end_note = _demux(container, progress)
+        media = _described(container, kinds)
+        heard = any(packets[a.index].count and a.codec for a in media.audio)
+        notes = [end_note or containers.missing_part(path), *_unknown_codings(container)]
+        looks: dict[int, _Look] = {}
+        for stream in containers.video_streams(container):
+            seen = packets[stream.index]
             _check_span(seen, Fraction(stream.time_base or 1), max_duration_s)
-            look = _look(path, stream, seen, still, max_pixels)
-            video.append(_video_info(stream, seen, look))
-            if not video[-1].attached_picture:
+            look = _look(path, stream, seen, kinds, max_pixels)
+            media = replace(media, video=(*media.video, _video_info(stream, seen, look)))
+            if not media.video[-1].attached_picture:
                 looks[stream.index] = look
-        notes += [f"video stream {s.index} is in a coding that nothing here can read" for s in unknown]
-    media = MediaInfo(
-        container=kinds,
-        duration_s=None,
-        video=tuple(video),
-        audio=audio,
-        other_streams=others,
-        segments=(),
-        condition=Condition.READABLE,
-        note="",
-        claimed_capture_time=claimed,
-    )
     main = media.main_video
     if main is not None:
         seen, look = packets[main.index], looks[main.index]
         notes += _damage_notes(main, seen, look)
-        media = replace(
-            media, duration_s=_duration(main, seen), segments=_segments(kinds, main, seen, look, segment_s, still)
-        )
-    elif video:
+        media = replace(media, duration_s=_duration(main, seen), segments=_segments(kinds, main, seen, look, segment_s))
+    elif media.video:
         notes += [look.first_damage or "not one frame of it can be decoded" for look in looks.values()]
-    elif not audio:
+    elif not media.audio:
         notes.append("it has neither picture nor sound")
     note = "; ".join(dict.fromkeys(n for n in notes if n))
     return replace(media, condition=_condition(media, note, heard), note=_sentence(note))
+
+
+def _described(container: av.container.InputContainer, kinds: str) -> MediaInfo:
+    """All that the container tells, but for its pictures."""
+    kept = av.video.VideoStream | av.audio.AudioStream
+    return MediaInfo(
+        container=kinds,
+        duration_s=None,
+        video=(),
+        audio=tuple(_audio_info(s) for s in container.streams if isinstance(s, av.audio.AudioStream)),
+        other_streams=tuple(_other(s) for s in container.streams if not isinstance(s, kept)),
+        segments=(),
+        condition=Condition.READABLE,
+        note="",
+        claimed_capture_time=_claimed_time(container.metadata),
+    )
+
+
+def _unknown_codings(container: av.container.InputContainer) -> list[str]:
+    names = {"audio": "sound", "video": "video"}
+    return [
+        f"{names[s.type]} stream {s.index} is in a coding that nothing here can read"
+        for s in container.streams
+        if s.type in names and not _codec_name(s)
+    ]
 
 
 def main_stream(path: Path, max_pixels: int = containers.MAX_PIXELS) -> int:
@@ -151,9 +156,10 @@ def _sentence(note: str) -> str:
 
 
 def _demux(
-    container: av.container.InputContainer, streams: list[av.stream.Stream], progress: Callable[[int], None] | None
+    container: av.container.InputContainer, progress: Callable[[int], None] | None
 ) -> tuple[dict[int, _Packets], str]:
     """Times of every packet that will be shown, per stream, and why reading ended early (or nothing)."""
+    streams = list(container.streams)
     found = {s.index: _Packets() for s in streams}
     note, done = "", 0
     try:
@@ -183,14 +189,16 @@ def _check_span(seen: _Packets, time_base: Fraction, max_duration_s: int) -> Non
         raise TooLarge(f"the recording claims to be longer than the {max_duration_s} seconds allowed here")
 
 
-def _look(path: Path, stream: av.video.VideoStream, seen: _Packets, still: bool, max_pixels: int) -> _Look:
+def _look(path: Path, stream: av.video.VideoStream, seen: _Packets, kinds: str, max_pixels: int) -> _Look:
     """Decode all of a short stream, else its first and last seconds."""
     look = _Look()
     if seen.count == 0:
         look.first_damage = f"not one frame of its video stream {stream.index} is there"
         return look
     width, height = stream.codec_context.width, stream.codec_context.height
-    look.whole = still or not seen.regular or seen.count * max(1, width * height) <= DECODED_WHOLE_PIXELS
+    look.whole = (
+        kinds in containers.STILL_FORMATS or not seen.regular or seen.count * max(1, width * height) <= DECODED_WHOLE_PIXELS
+    )
     try:
         if look.whole:
             _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, None)
@@ -272,9 +280,9 @@ def _duration(main: VideoInfo, seen: _Packets) -> Fraction | None:
     return (seen.pts[-1] - seen.pts[0] + last) * main.time_base
 
 
-def _segments(kinds: str, main: VideoInfo, seen: _Packets, look: _Look, segment_s: int, still: bool) -> tuple[Segment, ...]:
+def _segments(kinds: str, main: VideoInfo, seen: _Packets, look: _Look, segment_s: int) -> tuple[Segment, ...]:
     seekable = bool(segments.SEEKABLE_FORMATS & set(kinds.split(",")))
-    if still or not seekable or not seen.regular or not seen.key_pts:
+    if kinds in containers.STILL_FORMATS or not seekable or not seen.regular or not seen.key_pts:
         return segments.whole(main.frame_count, main.start_pts)
     cut = segments.cut(seen.pts, seen.key_pts, main.time_base, segment_s)
     if len(cut) == 1 or (look.whole and look.frames != seen.count):

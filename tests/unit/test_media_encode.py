@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from evidence.errors import IntegrityError
-from media.encode import Encoding, Written, render
+from media.encode import Encoding
 from media.frames import Frame, Picture, read_frames
 from media.planes import arrays
 from media.probe import probe
+from media.render import Written, render
 from media.sound import SoundTracks
 from media.timeline import shift_for
 from tests import clips
@@ -184,12 +185,19 @@ def test_treating_a_picture_does_not_disturb_those_that_refer_to_it(tmp_path: Pa
     """A decoder keeps its reference pictures: painting on them would smear into later frames."""
     path, out = clips.open_gop(tmp_path), tmp_path / "out.mp4"
 
-    def blacken_every_other(frame: Frame, picture: Picture) -> None:
-        if frame.index % 2:
+    def blacken_most(frame: Frame, picture: Picture) -> None:
+        if frame.index % 7 != 6:
             for plane in arrays(picture):
                 plane[:] = 16
 
-    rendered(path, out, blacken_every_other)
+    rendered(path, out, blacken_most)
     numbers = [number for _, number in moments(out)]
-    assert numbers[::2] == list(range(0, 90, 2))
-    assert set(numbers[1::2]) == {0}
+    assert numbers[6::7] == list(range(6, 90, 7))
+    assert sum(number == 0 for number in numbers) == 90 - len(range(6, 90, 7))
+
+
+def test_the_encoder_chooses_its_own_key_frames(tmp_path: Path) -> None:
+    path = clips.write(tmp_path / "in.mp4", clips.Clip(options={"g": "3", "bf": "0", "preset": "ultrafast"}))
+    rendered(path, tmp_path / "out.mp4")
+    with read_frames(tmp_path / "out.mp4", 0) as reader:
+        assert sum(frame.picture.key_frame for frame in reader) < 4

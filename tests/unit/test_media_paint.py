@@ -128,4 +128,4 @@ def test_a_form_that_is_not_known_is_an_error() -> None:
 def test_a_mask_outside_the_picture_is_let_pass_and_not_counted() -> None:
     assert cover(noise("yuv420p", (32, 32), False), [(40, 40, 50, 50), (-9, -9, -1, -1)], UPRIGHT) == 0
     assert outward((31, 31, 40, 40), UPRIGHT, (32, 32)) == (30, 30, 32, 32)
-    assert outward((3.2, 4.9, 5.1, 5.5), UPRIGHT, (33, 33)) == (2, 4, 6, 6)
+    assert outward((3.2, 4.9, 4.5, 6.5), UPRIGHT, (33, 33)) == (2, 4, 6, 8)

@@ -12,6 +12,7 @@ import pytest
 from evidence.errors import NotFound, TooLarge, UnsupportedMedia
 from evidence.exhibit import Condition
 from evidence.wire import media_from_json
+from media.frames import read_frames
 from media.probe import probe
 from tests import clips
 from workers.tasks import probe as task
@@ -140,3 +141,13 @@ def test_the_task_gives_the_same_as_json(tmp_path: Path) -> None:
     found = task.run({"original": path}, {"segment_s": 1}, tmp_path, lambda done, total: None)
     assert media_from_json(found) == probe(path, segment_s=1)
     assert len(found["segments"]) > 1
+
+
+def test_a_coding_that_nobody_knows_is_said(tmp_path: Path) -> None:
+    path = clips.write(tmp_path / "odd.mp4", clips.Clip(audio=("aac",)))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
+    media = probe(path)
+    assert media.condition is Condition.PARTLY_READABLE
+    assert "ideo stream 0 is in a coding that nothing here can read" in media.note
+    with pytest.raises(UnsupportedMedia):
+        read_frames(path, 0)

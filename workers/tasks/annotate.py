@@ -20,8 +20,8 @@ from evidence.errors import BadInput
 from evidence.ports import Progress
 from evidence.track import Origin, Playback, Track
 from media.draw import Mark, Pen
-from media.encode import render
 from media.frames import Frame, Picture
+from media.render import render
 from media.sound import SoundTracks
 from media.timeline import shift_for
 from workers.tasks import analysis as analyses

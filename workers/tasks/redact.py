@@ -25,9 +25,10 @@ from evidence.errors import BadInput, IntegrityError
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
 from evidence.wire import redaction_from_json, redaction_to_json
-from media.encode import Encoding, Written, render
+from media.encode import Encoding
 from media.frames import Frame, Picture
 from media.paint import cover
+from media.render import Written, render
 from media.sound import SoundTracks
 from media.streams import left_out
 from media.timeline import shift_for
