@@ -9,6 +9,7 @@ from typing import Any
 from config.models import ModelFormat, ModelTask
 from detectors import weights
 from detectors.detector import Detector, Use
+from detectors.plates import Plates
 from evidence.errors import NoDetector
 
 _SINGLE = {ModelTask.OBJECTS: None, ModelTask.FACES: "face", ModelTask.PLATES: "licence plate"}
@@ -42,6 +43,8 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
     from detectors import yolo
 
     detector = yolo.from_weights(use, size_wh) if spec["runtime"] == "torch" else yolo.exported(use, size_wh)
+    if task is ModelTask.PLATES:
+        return Plates(detector)
     if not detector.labels:
         raise NoDetector(f"the model {use.name} knows none of the labels that are wanted: {', '.join(sorted(keep))}")
     return detector

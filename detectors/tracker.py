@@ -36,20 +36,25 @@ class Rule:
     """Longest gap between two pieces of one thing."""
     join_distance: float
     """How far a piece may begin from where the one before ended, in box sizes."""
+    carry: int = 0
+    """Frames that a fast thing is carried on in its direction before its first and after its last sighting."""
 
 
 _ONE_SECOND = 30
 """Frames; what is written for 30 a second is scaled to the video's rate."""
 RULES = (
     # A miss costs more than a false box: nothing is dropped, and pieces are joined generously.
-    Rule(frozenset({"face"}), 1, 0.0, _ONE_SECOND, 1.0),
-    Rule(frozenset({"licence plate"}), 1, 0.0, _ONE_SECOND, 1.5),
+    Rule(frozenset({"face"}), 1, 0.0, _ONE_SECOND, 1.0, 3),
+    Rule(frozenset({"licence plate"}), 1, 0.0, _ONE_SECOND, 1.5, 3),
     Rule(frozenset({"car", "bus", "truck"}), 4, 0.7, _ONE_SECOND // 2, 0.4),
     Rule(frozenset({"bicycle", "motorcycle"}), 4, 0.7, _ONE_SECOND // 2, 0.4),
     Rule(frozenset({"backpack", "handbag", "suitcase"}), 4, 0.7, _ONE_SECOND // 2, 0.4),
 )
 _OTHERWISE = Rule(frozenset(), 4, 0.7, _ONE_SECOND // 2, 0.4)
 _LEAST_OVERLAP = 0.1
+_FAST = 0.25
+"""Box sizes per frame; what is slower stays under the margin that a mask has in time."""
+_NEXT_FRAMES = 3
 _SAME_THING = 0.8
 """Boxes of one frame and kind that overlap so much are two answers for one thing."""
 
@@ -62,7 +67,7 @@ class _Piece:
 
 
 def follow(
-    seen: Detections, frame_pts: npt.NDArray[np.int64], thresholds: Mapping[str, float]
+    seen: Detections, frame_pts: npt.NDArray[np.int64], thresholds: Mapping[str, float], size_wh: tuple[int, int]
 ) -> tuple[list[Track], Detections]:
     """The tracks, numbered from 1 by their first frame, and the detections that belong to none.
 
@@ -70,6 +75,7 @@ def follow(
     tracks, however the video was cut into segments.
 
     Shape: `frame_pts`: the pts of every frame of the video, in order.
+    Units: `size_wh`: pixels of the upright picture.
     """
     pace = _frames_per_second(frame_pts, float(seen.time_base)) / _ONE_SECOND
     sure = seen.score >= np.array([thresholds[model] for model in seen.model], np.float32)
@@ -83,7 +89,11 @@ def follow(
         pieces = _join(pieces, seen, max(1, round(rule.join_within * pace)), rule.join_distance)
         for piece in pieces:
             if len(piece.rows) >= rule.least_seen or seen.score[piece.rows].max() >= rule.sure:
-                tracks.append(_track(piece, seen, frame_pts))
+                boxes = _boxes(piece, seen, frame_pts)
+                carry = round(rule.carry * pace) if len(piece.rows) > 1 else 0
+                ahead = _carried(boxes[::-1], -1, carry, frame_pts, size_wh)[::-1]
+                boxes = ahead + boxes + _carried(boxes, 1, carry, frame_pts, size_wh)
+                tracks.append(_track(piece, seen, boxes))
                 used.update(piece.rows)
     tracks.sort(key=lambda t: (t.boxes[0].frame, t.label, t.boxes[0].box_xyxy, len(t.boxes)))
     numbered = [Track(i, t.label, t.model, t.time_base, t.boxes) for i, t in enumerate(tracks, 1)]
@@ -193,7 +203,8 @@ def _join(pieces: list[_Piece], seen: Detections, within: int, distance: float) 
         low, high = np.searchsorted(starts, [last[a] + 1, last[a] + within + 1])
         for b in order[low:high]:
             apart = _apart(seen.box_xyxy[pieces[a].rows[-1]], seen.box_xyxy[pieces[b].rows[0]])
-            if apart <= distance:
+            # From one frame to the next a fast thing, or a shaken camera, leaves its own box behind.
+            if apart <= distance * (2 if first[b] - last[a] <= _NEXT_FRAMES else 1):
                 fits.append((first[b] - last[a], apart, a, b))
     after: dict[int, int] = {}
     taken: set[int] = set()
@@ -222,13 +233,8 @@ def _apart(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> floa
     return float(away) / ((size_one + size_other) / 2)
 
 
-def _track(piece: _Piece, seen: Detections, frame_pts: npt.NDArray[np.int64]) -> Track:
-    """A hole-free track of the piece, its label the one that was seen most surely in sum; the number comes later."""
-    votes: dict[str, float] = defaultdict(float)
-    models: dict[str, float] = defaultdict(float)
-    for row in piece.rows:
-        votes[seen.label[row]] += float(seen.score[row])
-        models[seen.model[row]] += float(seen.score[row])
+def _boxes(piece: _Piece, seen: Detections, frame_pts: npt.NDArray[np.int64]) -> list[TrackBox]:
+    """A box for every frame from the first to the last sighting: what lies between two is on the straight line."""
     boxes: list[TrackBox] = []
     for row in piece.rows:
         frame, score = int(seen.frame[row]), float(seen.score[row])
@@ -242,6 +248,40 @@ def _track(piece: _Piece, seen: Detections, frame_pts: npt.NDArray[np.int64]) ->
                 faint = min(score, before.score)
                 boxes.append(TrackBox(at, int(frame_pts[at]), _corners(between), faint, Origin.INTERPOLATED))
         boxes.append(TrackBox(frame, int(frame_pts[frame]), _corners(box), score, Origin.DETECTED))
+    return boxes
+
+
+def _carried(
+    boxes: Sequence[TrackBox], direction: int, most: int, frame_pts: npt.NDArray[np.int64], size_wh: tuple[int, int]
+) -> list[TrackBox]:
+    """Boxes beyond the last one of a fast thing, as far as it is still in the picture.
+
+    `boxes` run in `direction`: a thing that came in fast was there before anything saw it.
+    """
+    if len(boxes) < 2:
+        return []
+    last, previous = (np.array(box.box_xyxy) for box in (boxes[-1], boxes[-2]))
+    step = np.tile(((last - previous)[:2] + (last - previous)[2:]) / 2, 2)
+    size = float(np.sqrt(max(1e-6, (last[2] - last[0]) * (last[3] - last[1]))))
+    if float(np.hypot(step[0], step[1])) < _FAST * size:
+        return []
+    carried = []
+    for number in range(1, most + 1):
+        frame = boxes[-1].frame + direction * number
+        box = np.clip(last + step * number, 0, np.array(size_wh * 2))
+        if not (0 <= frame < len(frame_pts) and box[2] > box[0] and box[3] > box[1]):
+            break
+        carried.append(TrackBox(frame, int(frame_pts[frame]), _corners(box), boxes[-1].score, Origin.TRACKED))
+    return carried
+
+
+def _track(piece: _Piece, seen: Detections, boxes: Sequence[TrackBox]) -> Track:
+    """A track with the label that was seen most surely in sum; its number comes later."""
+    votes: dict[str, float] = defaultdict(float)
+    models: dict[str, float] = defaultdict(float)
+    for row in piece.rows:
+        votes[seen.label[row]] += float(seen.score[row])
+        models[seen.model[row]] += float(seen.score[row])
     label, model = (max(sorted(tally), key=lambda name: tally[name]) for tally in (votes, models))
     return Track(0, label, model, seen.time_base, tuple(boxes))
 

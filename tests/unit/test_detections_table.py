@@ -84,7 +84,7 @@ def test_segments_that_do_not_fit_are_refused(segments):
 
 def test_the_final_table_has_every_box_and_what_is_in_no_track(tmp_path):
     whole = seen(frames=(0, 1, 3, 4))
-    tracks, rest = follow(whole.detections, whole.frame_pts, {"yunet": 0.5})
+    tracks, rest = follow(whole.detections, whole.frame_pts, {"yunet": 0.5}, (640, 360))
     stray = seen(frames=(2,)).detections
     write_final(tracks, stray, tmp_path / "detections.parquet")
     table = pq.read_table(tmp_path / "detections.parquet")
@@ -100,5 +100,5 @@ def test_the_final_table_has_every_box_and_what_is_in_no_track(tmp_path):
 
 def test_mot_counts_frames_from_one_and_gives_corner_and_size():
     whole = seen(frames=(1, 2))
-    tracks, _ = follow(whole.detections, whole.frame_pts, {"yunet": 0.5})
+    tracks, _ = follow(whole.detections, whole.frame_pts, {"yunet": 0.5}, (640, 360))
     assert mot_lines(tracks) == "2,1,10.00,20.00,40.00,40.00,0.9000,1,1\n3,1,10.00,20.00,40.00,40.00,0.6000,1,1\n"

@@ -11,6 +11,7 @@ from detectors.tracker import follow
 from evidence.track import Detections, Origin
 
 THRESHOLDS = {"m": 0.5}
+SIZE = (800, 400)
 
 
 def detections(rows, time_base=Fraction(1, 30), step=1):
@@ -28,7 +29,7 @@ def detections(rows, time_base=Fraction(1, 30), step=1):
 
 
 def tracks_of(rows, frames=100):
-    return follow(detections(rows), np.arange(frames), THRESHOLDS)[0]
+    return follow(detections(rows), np.arange(frames), THRESHOLDS, SIZE)[0]
 
 
 def moving(frames, label="face", score=0.9, speed=2.0, start=100.0):
@@ -68,7 +69,7 @@ def test_a_face_or_plate_that_was_seen_once_is_a_track(label):
 @pytest.mark.parametrize("label", ["person", "dog", "knife", "car"])
 def test_an_object_that_flashed_up_once_faintly_is_dropped_and_stays_in_the_record(label):
     rows = [(7, (10.0, 10.0), 0.55, label)]
-    tracks, rest = follow(detections(rows), np.arange(20), THRESHOLDS)
+    tracks, rest = follow(detections(rows), np.arange(20), THRESHOLDS, SIZE)
     assert tracks == []
     assert rest.label == (label,)
     assert spans(tracks_of([(7, (10.0, 10.0), 0.92, label)])) == [(label, 7, 7)]
@@ -77,6 +78,24 @@ def test_an_object_that_flashed_up_once_faintly_is_dropped_and_stays_in_the_reco
 def test_a_face_seen_on_every_other_frame_is_one_track_without_a_hole():
     (track,) = tracks_of(moving(range(0, 40, 2)))
     assert len(track.boxes) == 39
+
+
+def test_a_fast_face_is_carried_on_to_the_edge_of_the_picture():
+    """It came in at 60 pixels a frame, one and a half times its size: before it was seen it was there already."""
+    (track,) = tracks_of([(f, (800.0 - 60 * (f - 8), 50.0), 0.9, "face") for f in range(11, 14)])
+    assert [(b.frame, b.box_xyxy[0], b.origin) for b in track.boxes[:3]] == [
+        (9, 740, Origin.TRACKED),
+        (10, 680, Origin.TRACKED),
+        (11, 620, Origin.DETECTED),
+    ]
+    assert [b.origin for b in track.boxes[-3:]] == [Origin.TRACKED] * 3
+    assert all(b.box_xyxy[2] <= 800 for b in track.boxes)
+
+
+def test_a_calm_face_and_an_object_are_not_carried_on():
+    for label, speed in (("face", 5.0), ("person", 60.0)):
+        tracks = tracks_of(moving(range(10, 13), label=label, speed=speed, score=0.95))
+        assert all(b.origin is Origin.DETECTED for t in tracks for b in t.boxes)
 
 
 def test_two_pieces_far_apart_stay_two_faces():
@@ -102,7 +121,7 @@ def test_a_face_inside_a_person_is_another_thing():
 def test_numbers_follow_the_first_frame_and_boxes_carry_the_real_times():
     frame_pts = np.array([0, 33, 66, 100, 250, 251, 300, 333], np.int64)  # a variable rate
     rows = [(f, (100.0, 50.0), 0.9, "face") for f in range(2, 7)] + [(f, (400.0, 50.0), 0.9, "face") for f in range(8)]
-    tracks, _ = follow(detections(rows, Fraction(1, 1000)), frame_pts, THRESHOLDS)
+    tracks, _ = follow(detections(rows, Fraction(1, 1000)), frame_pts, THRESHOLDS, SIZE)
     assert [t.id for t in tracks] == [1, 2]
     assert [b.pts for b in tracks[1].boxes] == frame_pts[2:7].tolist()
 
@@ -112,12 +131,12 @@ def test_a_short_gap_is_meant_in_seconds_whatever_the_rate():
     for rate in (30, 120):
         seen = [*range(rate), *range(rate + 2 * rate // 3, 3 * rate)]
         rows = [(f, (100.0, 50.0), 0.9, "face") for f in seen]
-        tracks, _ = follow(detections(rows, Fraction(1, rate)), np.arange(3 * rate), THRESHOLDS)
+        tracks, _ = follow(detections(rows, Fraction(1, rate)), np.arange(3 * rate), THRESHOLDS, SIZE)
         assert spans(tracks) == [("face", 0, 3 * rate - 1)]
 
 
 def test_no_detections_no_tracks():
-    tracks, rest = follow(detections([]), np.arange(50), THRESHOLDS)
+    tracks, rest = follow(detections([]), np.arange(50), THRESHOLDS, SIZE)
     assert tracks == []
     assert len(rest) == 0
 
@@ -137,8 +156,8 @@ def test_no_detections_no_tracks():
 def test_nothing_sure_is_lost_whatever_was_seen(rows):
     """Every sure face is in a track or doubles a surer one there; a sighting is in at most one track; no holes."""
     seen = detections(sorted(rows, key=lambda r: r[0]))
-    tracks, rest = follow(seen, np.arange(31), THRESHOLDS)
-    assert follow(seen, np.arange(31), THRESHOLDS)[0] == tracks
+    tracks, rest = follow(seen, np.arange(31), THRESHOLDS, SIZE)
+    assert follow(seen, np.arange(31), THRESHOLDS, SIZE)[0] == tracks
     detected = sum(b.origin is Origin.DETECTED for t in tracks for b in t.boxes)
     assert detected + len(rest) == len(seen)
     boxes = {}

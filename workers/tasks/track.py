@@ -54,7 +54,9 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         raise CorruptMedia("not one frame of the video could be decoded")
     progress(0, len(frame_pts))
     models = _once(model for s in segments for model in s.about["models"])
-    tracks, untracked = follow(seen, frame_pts, {m["name"]: m["threshold"] for m in models})
+    size_wh = next(s.about["size_wh"] for s in segments if len(s.frame_pts))
+    thresholds = {m["name"]: m["threshold"] for m in models}
+    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]))
     about = {
         "models": models,
         "looked_for": sorted({label for s in segments for label in s.about["looked_for"]}),
@@ -67,7 +69,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         "frame_pts": frame_pts.tolist(),
         "cuts": [s.about["start_pts"] for s in segments if s.about.get("start_pts") is not None],
         "time_base": str(seen.time_base),
-        "size_wh": segments[0].about["size_wh"],
+        "size_wh": size_wh,
         "tracks": [track_to_json(track) for track in tracks],
         **about,
     }

@@ -1,0 +1,32 @@
+"""Number plates: any YOLO plate model, without the boxes that can't be a plate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.detector import Detector, Found, Picture
+
+WIDER_THAN_HIGH = 0.75
+"""Least width by height: a two-line plate (1.2) seen at a slant. Upright pictures only: rotation is undone before."""
+_MOST_OF_THE_PICTURE = 0.25
+"""Nothing that fills so much is a plate; on dark or small pictures plate models see walls and people as plates."""
+
+
+class Plates:
+    """A detector of plates that answers with what its model saw, less what has no plate's form."""
+
+    def __init__(self, model: Detector) -> None:
+        self._model = model
+        self.name, self.labels, self.runtime = model.name, model.labels, model.runtime
+
+    @property
+    def picture_wh(self) -> tuple[int, int]:
+        return self._model.picture_wh
+
+    def detect(self, picture: Picture) -> Found:
+        found = self._model.detect(picture)
+        width, height = (found.box_xyxy[:, 2:] - found.box_xyxy[:, :2]).T
+        picture_area = picture.shape[0] * picture.shape[1]
+        fits = (width >= WIDER_THAN_HIGH * height) & (width * height <= _MOST_OF_THE_PICTURE * picture_area)
+        kept = np.flatnonzero(fits)
+        return Found(found.box_xyxy[kept], found.score[kept], tuple(found.label[i] for i in kept))
