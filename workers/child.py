@@ -120,7 +120,8 @@ class _Child:
         self._log_size = 0
         self._pending = bytearray()
         text = _job_text(job, limits)
-        read_fd, write_fd = os.pipe()
+        self._report_fd, write_fd = os.pipe()
+        started = False
         try:
             self._process = subprocess.Popen(
                 _command(write_fd),
@@ -132,12 +133,11 @@ class _Child:
                 pass_fds=(write_fd,),
                 start_new_session=True,
             )
-        except BaseException:
-            os.close(read_fd)
-            raise
+            started = True
         finally:
             os.close(write_fd)
-        self._report_fd = read_fd
+            if not started:
+                os.close(self._report_fd)
         stdin = self._pipe(self._process.stdin)
         # When it died at once, listen() says so, with its log.
         with contextlib.suppress(BrokenPipeError):
