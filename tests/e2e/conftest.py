@@ -235,7 +235,11 @@ def filed(stack: Stack, browser: Browser, people: dict[str, str], clip: Path) ->
     card = desk.locator(".app-card")
     expect(card).to_have_count(1)
     # The page follows the work by itself: it is not loaded again.
-    expect(card.locator(".govuk-tag").first).to_have_text("Ready", timeout=_WORK_S * 1000)
+    state = card.locator(".govuk-tag").first
+    expect(state).not_to_have_text("Working", timeout=_WORK_S * 1000)
+    if state.inner_text() != "Ready":
+        desk.goto(exhibit_path)
+        raise AssertionError(f"not ready: {desk.locator('[data-part=notices]').inner_text()}")
     for context in contexts:
         context.close()
     assert not watch.wrong, watch.wrong

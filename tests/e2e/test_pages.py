@@ -244,6 +244,7 @@ def test_without_scripts_the_plain_form_uploads_and_files(browse: Browse, filed:
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("heading", name="Your upload")).to_be_visible()
     expect(page.locator(".app-upload")).to_contain_text("no script.mp4")
+    expect(page.locator(".app-upload")).to_have_attribute("data-state", "stored", timeout=20_000)
     page.goto("/unfiled")
     lying = page.locator(".app-panel").filter(has_text="no script.mp4")
     expect(lying).to_contain_text("Given for case “not known yet”")

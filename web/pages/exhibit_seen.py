@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from evidence.case import Act
-from evidence.exhibit import Exhibit, ExhibitState, FileType, VideoInfo
+from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, VideoInfo
 from evidence.steps import Step, StepRun, StepState
 from storage.ledger.people import SignedIn
 from web import actions
@@ -76,7 +76,7 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
         "may_process": Act.PROCESS in view.acts,
         "may_see_log": Act.SEE_AUDIT in view.acts,
         "is_video": exhibit.file_type is FileType.VIDEO,
-        "has_picture": exhibit.media is not None and exhibit.media.main_video is not None,
+        "has_picture": _may_have_picture(exhibit),
         "sources": sources,
         "shown": next((s for s in sources if s.key == show), sources[0] if sources else None),
         "poster": output_url(exhibit.id, "poster.jpg") if watch and view.has_poster else "",
@@ -166,6 +166,13 @@ def _frame_s(exhibit: Exhibit) -> str:
     video = exhibit.media.main_video if exhibit.media else None
     rate = video.average_rate if video else None
     return decimal(1 / rate if rate else _FALLBACK_FRAME)
+
+
+def _may_have_picture(exhibit: Exhibit) -> bool:
+    """Not yet looked at counts: the forms must be there when the picture comes while the page is open."""
+    if exhibit.media is None:
+        return exhibit.file_type is FileType.VIDEO and exhibit.condition is Condition.UNKNOWN
+    return exhibit.media.main_video is not None
 
 
 def _done(view: ExhibitView, step: Step) -> bool:

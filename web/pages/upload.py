@@ -22,7 +22,7 @@ from web.overview import case_references
 from web.pages import words
 from web.pages.cards import card, working
 from web.pages.fate import Fate, fate
-from web.pages.rendering import UK, fragment, page, parts, sentence
+from web.pages.rendering import UK, back_to, fragment, page, parts, sentence
 from web.permission import require
 from web.signin import CSRF_FIELD, Ctx, Who, check_csrf, who_asks
 
@@ -95,7 +95,9 @@ async def receive(request: Request, context: Ctx) -> Response:
         errors = {"files": sentence(str(error))}
         return await run_in_threadpool(_form, request, context, who, given, errors, error.hint)
     if not arrived:
-        return await run_in_threadpool(_form, request, context, who, given, {"files": "Choose at least one file"})
+        missing = {"kind": "Choose the kind of recording"} if not given.get("kind") else {}
+        errors = missing | {"files": "Choose at least one file"}
+        return await run_in_threadpool(_form, request, context, who, given, errors)
     wrong = _field_at_fault(given, arrived)
     if wrong:
         return await run_in_threadpool(
@@ -122,14 +124,18 @@ def _field_at_fault(given: Mapping[str, str], arrived: list[FormUpload]) -> dict
 
 
 def _arrived(request: Request, context: Context, who: SignedIn, arrived: list[FormUpload]) -> Response:
+    """On a page of their own; a refused file has no record to come back to, so it is told in this answer."""
+    ids = ",".join(one.upload.id for one in arrived if one.upload)
+    if all(one.upload for one in arrived):
+        return back_to(f"/uploaded/{ids}")
     found = []
     for one in arrived:
         if one.upload:
             found.append(Arrival(one.filename, fate(context, who, one.upload), one.upload.id))
         elif one.error:
             found.append(Arrival(one.filename, _refusal(one.error)))
-    ids = ",".join(one.id for one in found if one.id)
-    return page(request, "uploaded.html", who, **_shown(found, f"/uploaded/{ids}" if ids else "/upload"))
+    shown = _shown(found, f"/uploaded/{ids}" if ids else "/upload") | {"working": False}
+    return page(request, "uploaded.html", who, **shown)
 
 
 def _refusal(error: ExhibitError) -> Fate:
