@@ -125,8 +125,9 @@ def _text(head: bytes, suffix: str) -> Sniffed:
     if kind is TextKind.PLAYLIST:
         raise _playlist()
     if suffix in MEDIA_SUFFIXES:
+        named = "" if kind is TextKind.OTHER else f" ({what})"
         raise UnsupportedMedia(
-            f"This is a text file ({what}), although its name ends in {suffix}.",
+            f"This is a text file{named}, although its name ends in {suffix}.",
             hint="Send the recording itself; a telemetry or subtitle file goes in under its own name (.srt, .gpx, .csv).",
         )
     if kind is TextKind.TELEMETRY:
