@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -58,8 +59,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    # Not below pytest's own folder: that is closed to the account that PostgreSQL runs as when we are root.
+    folder = Path(tempfile.mkdtemp(prefix="exhibit-e2e-"))
     environ = {name: text for name, text in os.environ.items() if not name.startswith("EXHIBIT_")}
     said = folder / "up.log"
     command = [sys.executable, "-m", "cli.main", "up", "--data", str(folder / "data"), "--port", "0", "--workers", "2"]
@@ -77,6 +79,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         if request.session.testsfailed:
             for log in [said, *sorted((folder / "data" / "logs").glob("*.log"))]:
                 print(f"--- {log.name}\n{log.read_text('utf-8', 'replace')[-4000:]}")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ready(program: subprocess.Popen[bytes], said: Path, folder: Path) -> Stack:
