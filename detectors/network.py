@@ -49,6 +49,9 @@ class Network:
         self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
         self._request = compiled.create_infer_request()
         self._names = [output.get_names() or {str(i)} for i, output in enumerate(compiled.outputs)]
+        # The first inference of a process fills tables inside the binding, holding the GIL: two threads that do it
+        # at the same moment wait for each other for ever (OpenVINO 2026.4). So it is done here, where nobody else is.
+        self.run(np.zeros((height, width, 3), np.uint8))
 
     def run(self, picture: Picture) -> dict[str, npt.NDArray[np.float32]]:
         """The outputs, under each of their names; they stay valid until the next run."""
