@@ -24,7 +24,7 @@ ifneq ($(wildcard $(SHARED)),)
 export EXHIBIT_TEST_DATA ?= $(abspath $(SHARED))
 endif
 
-.PHONY: help setup demo up test e2e check format lock golden tree bench clean minio
+.PHONY: help setup demo up test e2e check format pictures lock tree clean minio
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ check: setup ## ruff, mypy strict, import-linter
 format: setup ## put the code into its one format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+pictures: demo ## the README's before/after picture, from the demo
+	@$(BIN)/python docs/pictures/make.py
 
 lock: | $(BIN)/uv ## choose versions anew from requirements/*.in
 	cd requirements && for f in runtime dev; do ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header \
