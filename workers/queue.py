@@ -4,7 +4,7 @@ A ring is an RQ job that says *there is work* and nothing else. What stands in i
 off the list and claims the best ready row of the database. So a ring can't name code to be run, a lost one is made up
 for by the sweep, and Valkey may be flushed, or be down, at any time.
 
-Source: docs/adr/0006-a-ring-is-never-read.md
+Source: docs/adr/0007-a-ring-is-never-read.md
 """
 
 from __future__ import annotations

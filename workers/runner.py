@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 _Given = TypeVar("_Given")
 
 PROGRESS_EVERY_S = 0.5
+STALLED_S = 1800
+"""Without a single frame in so long, a step is taken for stuck: like a killed one, it is tried again."""
 TRIES = 10
 """Attempts in a row that may fail for a reason that passes (a part is down) before a person has to look."""
 _LONGEST_WAIT = timedelta(minutes=2)
@@ -204,12 +206,20 @@ class _Progress:
         self._stop = stop
         self._lost = lost
         self._due = 0.0
+        self._last = (0, 0)
+        self._moved = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         self._stop.check()
         if self._lost.is_set():
             raise Fenced(f"another worker has taken over the step {self._run.step.value}")
         now = time.monotonic()
+        if (done, total) != self._last:
+            self._last, self._moved = (done, total), now
+        elif now - self._moved > STALLED_S:
+            raise StepFailed(
+                f"the step {self._run.step.value} got no further for {STALLED_S // 60} minutes and was stopped", killed=True
+            )
         if now < self._due:
             return
         self._due = now + PROGRESS_EVERY_S

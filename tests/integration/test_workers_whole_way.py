@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +22,9 @@ from evidence.mediatime import from_seconds
 from evidence.redaction import Hide, Redaction
 from evidence.steps import Step, StepRun, StepState
 from evidence.wire import moment_to_json, redaction_to_json
-from tests.installation import Installation, installed
+from tests.installation import Installation, below, commands, installed
 from tests.panning import pan_clip
+from workers import runner
 from workers.runner import Runner
 from workers.stop import Stop
 
@@ -50,7 +54,7 @@ class Workshop:
 
     def work(self, *steps: Step, **settings: object) -> int:
         chosen = self.house.settings.model_copy(update=settings)
-        runner = Runner(
+        worker = Runner(
             chosen,
             self.house.storage,
             self.bell,
@@ -59,7 +63,7 @@ class Workshop:
             self.house.folder / "scratch",
             self.stop,
         )
-        return runner.run_all()
+        return worker.run_all()
 
     def ask(self, step: Step, exhibit: Exhibit, params: dict[str, object]) -> StepRun:
         """Ask for it, have it done, and see how it ended."""
@@ -267,3 +271,26 @@ def test_a_fault_of_the_program_fails_one_step_and_never_stops_the_queue(
     assert failed.error == "the step probe ended with a fault of the program (KeyError)"
     assert "Traceback" in failed.log_tail
     assert shop.run(second, Step.PROBE).state is StepState.DONE
+
+
+def test_a_step_that_gets_no_further_is_stopped_and_tried_again(
+    shop: Workshop, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exhibit = shop.exhibit(clip)
+    shop.work(Step.PROBE)
+    monkeypatch.setattr(runner, "STALLED_S", 3)
+
+    def guard_and_task() -> list[int]:
+        found = [pid for pid, command in commands(below(os.getpid())).items() if "child_main" in command]
+        return found if len(found) == 2 else []
+
+    def freeze_the_first() -> None:
+        task, _guard = shop.house.until(guard_and_task)
+        os.kill(task, signal.SIGSTOP)
+
+    freezing = threading.Thread(target=freeze_the_first)
+    freezing.start()
+    shop.work(Step.DETECT)
+    freezing.join()
+    run = shop.run(exhibit, Step.DETECT)
+    assert (run.state, run.attempt) == (StepState.DONE, 2)
