@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evidence.errors import BadInput
 
@@ -20,10 +19,10 @@ _DEFAULTS = Path(__file__).with_name("default.toml")
 MEBIBYTE = 1024 * 1024
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One frozen value for the whole program; only `load` makes it."""
 
-    model_config = SettingsConfigDict(env_prefix="EXHIBIT_", extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data_dir: Path = Field(description="Folder for everything this machine keeps: database, store, cache, models.")
     host: str = Field(description="Address the web server binds to. Beyond localhost only with TLS or a declared proxy.")
@@ -31,15 +30,18 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(default=None, description="PEM certificate chain for the web server.")
     tls_key: Path | None = Field(default=None, description="PEM private key that belongs to the certificate.")
     trusted_proxy: str = Field(
-        description="Address of a reverse proxy that ends TLS in front of the web server; empty: none."
+        description="Addresses or networks, by commas, of the reverse proxy that ends TLS in front; only it and this machine"
+        " may connect. Empty: none."
     )
     public_url: str = Field(description="The address people type, when a proxy stands in front; empty: host and port.")
 
-    database_url: str = Field(description="PostgreSQL address for the owner role (migrations); empty: the embedded server.")
-    app_database_url: str = Field(
-        description="PostgreSQL address for the application role; empty: derived from the embedded server."
+    database_url: str = Field(
+        description="PostgreSQL address for the owner role (migrations); empty: the embedded server.", repr=False
     )
-    redis_url: str = Field(description="Valkey or Redis address for the bell; empty: the embedded server.")
+    app_database_url: str = Field(
+        description="PostgreSQL address for the application role; empty: derived from the embedded server.", repr=False
+    )
+    redis_url: str = Field(description="Valkey or Redis address for the bell; empty: the embedded server.", repr=False)
 
     store: str = Field(pattern="^(folder|minio)$", description="Where originals live: a folder on this machine, or MinIO.")
     minio_endpoint: str = Field(description="Host and port of the MinIO server.")
@@ -93,17 +95,6 @@ class Settings(BaseSettings):
         ge=3, le=100, description="Failed sign-ins per name in 15 minutes before that name must wait."
     )
     log_level: str = Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
     @property
     def cache_dir(self) -> Path:
