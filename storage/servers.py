@@ -29,7 +29,7 @@ _ACCOUNT = "pgserver"
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 30.0
 _WAIT_FOR_OLD_S = 10.0
-_STILL_THERE = "is still in use"
+_STILL_THERE = ("is still in use", "Is another postmaster")
 
 # Servers that this process started, so that it collects their exit status.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -154,8 +154,8 @@ def start_postgres(data: Path, sockets: Path, log: Path, options: Sequence[str] 
         try:
             return _start("PostgreSQL", arguments, log, ready, account)
         except Unavailable as exc:
-            # After a kill, the sessions of the old server need a moment to notice that it is gone.
-            if _STILL_THERE not in str(exc) or time.monotonic() > deadline:
+            # After a kill, the old server and its sessions need a moment to be gone from the system.
+            if not any(words in str(exc) for words in _STILL_THERE) or time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
 
