@@ -48,6 +48,9 @@ class Network:
         self.input_wh = input_wh
         self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
         self._request = compiled.create_infer_request()
+        # The binding fills tables of its own on first use; two threads that did so at once have waited for each other
+        # for ever. So the first look happens here, before any thread is started.
+        self._request.infer(np.zeros((1, height, width, 3), np.uint8))
         self._names = [output.get_names() or {str(i)} for i, output in enumerate(compiled.outputs)]
         # The bindings build a table the first time that a request runs. Two threads that do it together wait for ever,
         # one for the table and one for the interpreter: so the first run is here, before there are any.

@@ -18,6 +18,7 @@ import supervision
 from trackers import ByteTrackTracker
 
 from detectors.detector import suppress
+from evidence.ports import Progress
 from evidence.track import Detections, Origin, Track, TrackBox
 
 Rows = list[int]
@@ -67,7 +68,11 @@ class _Piece:
 
 
 def follow(
-    seen: Detections, frame_pts: npt.NDArray[np.int64], thresholds: Mapping[str, float], size_wh: tuple[int, int]
+    seen: Detections,
+    frame_pts: npt.NDArray[np.int64],
+    thresholds: Mapping[str, float],
+    size_wh: tuple[int, int],
+    progress: Progress | None = None,
 ) -> tuple[list[Track], Detections]:
     """The tracks, numbered from 1 by their first frame, and the detections that belong to none.
 
@@ -81,7 +86,10 @@ def follow(
     sure = seen.score >= np.array([thresholds[model] for model in seen.model], np.float32)
     tracks: list[Track] = []
     used: set[int] = set()
-    for rule, rows in _groups(seen):
+    groups = _groups(seen)
+    for number, (rule, rows) in enumerate(groups):
+        if progress is not None:
+            progress(number * len(frame_pts) // len(groups), len(frame_pts))
         pieces = _associate(seen, rows, sure, len(frame_pts), max(1, round(_ONE_SECOND * pace)))
         free = set(rows) - {row for piece in pieces for row in piece.rows}
         _grow(pieces, seen, free, max(1, round(5 * pace)))

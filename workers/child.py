@@ -67,6 +67,8 @@ class Limits:
     timeout_s: int = 14_400
     file_bytes: int = 256 * 1024**3
     """Largest single file the child may write."""
+    silence_s: int = 1800
+    """A task that reports nothing for so long hangs, and is stopped."""
 
 
 def run(job: Job, limits: Limits, progress: Progress) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def run(job: Job, limits: Limits, progress: Progress) -> dict[str, Any]:
     scratch.mkdir()
     try:
         with _Child(job, limits, scratch) as child:
-            return child.listen(limits.timeout_s, progress)
+            return child.listen(limits, progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -157,10 +159,10 @@ class _Child:
         os.close(self._report_fd)
         self._pipe(self._process.stderr).close()
 
-    def listen(self, timeout_s: int, progress: Progress) -> dict[str, Any]:
-        now = time.monotonic()
-        deadline = now + timeout_s if timeout_s else float("inf")
-        told, last = now, (0, 0)
+    def listen(self, limits: Limits, progress: Progress) -> dict[str, Any]:
+        heard = told = now = time.monotonic()
+        deadline = now + limits.timeout_s if limits.timeout_s else float("inf")
+        last = (0, 0)
         result: dict[str, Any] | None = None
         stderr_fd = self._pipe(self._process.stderr).fileno()
         with selectors.DefaultSelector() as selector:
@@ -174,6 +176,7 @@ class _Child:
                     elif key.fd == stderr_fd:
                         self._keep(data)
                     else:
+                        heard = time.monotonic()
                         for message in self._messages(data):
                             if "progress" in message:
                                 last, told = (int(message["progress"][0]), int(message["progress"][1])), 0.0
@@ -181,7 +184,11 @@ class _Child:
                                 result = self._outcome(message)
                 now = time.monotonic()
                 if now > deadline:
-                    raise self._failed(f"the step {self._task} took longer than {timeout_s} s and was stopped", True)
+                    raise self._failed(f"the step {self._task} took longer than {limits.timeout_s} s and was stopped", True)
+                if limits.silence_s and now - heard > limits.silence_s:
+                    raise self._failed(
+                        f"the step {self._task} got no further for {limits.silence_s} s and was stopped", True
+                    )
                 if now - told > _SILENCE_S:
                     told = now
                     progress(*last)

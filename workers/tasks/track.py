@@ -56,7 +56,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     models = _once(model for s in segments for model in s.about["models"])
     size_wh = next(s.about["size_wh"] for s in segments if len(s.frame_pts))
     thresholds = {m["name"]: m["threshold"] for m in models}
-    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]))
+    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress)
     about = {
         "models": models,
         "looked_for": sorted({label for s in segments for label in s.about["looked_for"]}),
