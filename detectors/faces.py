@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,7 +16,7 @@ _IOU = 0.3
 """Two faces never overlap much; two answers for one face do."""
 
 
-class _FaceNetwork:
+class _FaceNetwork(ABC):
     labels = (FACE,)
 
     def __init__(self, use: Use, network: Network, fit: Letterbox) -> None:
@@ -26,8 +28,9 @@ class _FaceNetwork:
     def picture_wh(self) -> tuple[int, int]:
         return self._fit.inner_wh
 
+    @abstractmethod
     def _decode(self, outputs: dict[str, npt.NDArray[np.float32]]) -> tuple[Boxes, Scores]:
-        raise NotImplementedError
+        """Boxes in pixels of the network's input, and their scores, of all that reach the threshold."""
 
     def detect(self, picture: Picture) -> Found:
         box, score = self._decode(self._network.run(self._fit.fill(picture)))

@@ -116,10 +116,13 @@ def test_the_shipped_words_name_no_download_host() -> None:
             assert not hosts.search((ROOT / name).read_text("utf-8", errors="replace")), name
 
 
-def test_the_architecture_page_names_every_room() -> None:
+def test_the_architecture_page_names_every_room_and_module() -> None:
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
     for room in ROOMS:
         assert f"{room}/" in page
+    for path in modules():
+        if path.stem != "__init__" and "migrations" not in path.parts:
+            assert re.search(rf"\b{path.stem}\b", page), f"docs/architecture.md does not name {name_of(path)}"
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
