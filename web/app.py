@@ -34,7 +34,7 @@ from web.pages import pages_router, static_files
 from web.pages.rendering import error_page
 from web.problems import MEDIA_TYPE, answer, install, problem_of
 from web.proxy import BehindProxy, networks_of
-from web.signin import cookie_name, signed_in
+from web.signin import cookie_name, signed_in_by_header
 from workers.queue import RqBell
 
 log = logging.getLogger("exhibit.web")
@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _uploads(staging: Staging) -> APIRouter:
     """tus with our form of errors; its one act is checked by the staging."""
-    router = tus_router(staging, signed_in, lambda request, error: answer(request, problem_of(error)))
+    router = tus_router(staging, signed_in_by_header, lambda request, error: answer(request, problem_of(error)))
     for route in router.routes:
         if isinstance(route, APIRoute):
             route.openapi_extra = asks(Act.UPLOAD)["openapi_extra"]

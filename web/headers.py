@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -38,7 +40,7 @@ _HSTS = "max-age=31536000; includeSubDomains"
 _STATIC_AGE_S = 3600
 MAX_BODY_BYTES = 1024 * 1024
 """Of a request that isn't an upload."""
-_UPLOADS = ("/uploads", "/upload")
+_UPLOADS = re.compile(r"/upload|/uploads(/.*)?")
 
 
 class SecurityHeaders:
@@ -79,7 +81,7 @@ class RequestLimits:
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
             await _refuse(BadInput("the address holds a character that is none"), scope, receive, send)
             return
-        if scope["path"].startswith(_UPLOADS):
+        if _UPLOADS.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")

@@ -46,7 +46,6 @@ KINDS: dict[type[ExhibitError], Kind] = {
     errors.PasswordMustChange: Kind(403, "The password must be changed first"),
     errors.NotAllowed: Kind(403, "Not allowed"),
     errors.Gone: Kind(410, "Gone"),
-    errors.Gone: Kind(410, "Gone"),
     errors.NotFound: Kind(404, "Not found"),
     errors.TooManyTries: Kind(429, "Too many tries"),
     errors.Busy: Kind(423, "Busy"),

@@ -4,8 +4,10 @@ Routes take one of the dependencies:
 
     signed_in          somebody, with the password changed and, for a cookie, the CSRF token right
     signed_in_at_all   the same before the first password was changed (its page, `/me`, signing out)
+    signed_in_by_header the same for a body that is no form: the CSRF token is in the header, and nothing is read
     signed_in_unproven for a form that is streamed: the route calls `check_csrf` itself, before it does anything
     from_our_page      nobody yet (signing in): the request must come from this site
+    CHECKS_PASSWORD    for a route that checks a password: it waits for its turn
 
 The CSRF token travels in the `X-CSRF-Token` header or the form field `csrf_token`.
 """
@@ -13,6 +15,7 @@ The CSRF token travels in the `X-CSRF-Token` header or the form field `csrf_toke
 from __future__ import annotations
 
 import hmac
+from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -122,6 +125,13 @@ async def signed_in(request: Request) -> SignedIn:
     return _password_changed(await signed_in_at_all(request))
 
 
+async def signed_in_by_header(request: Request) -> SignedIn:
+    """Somebody who may work here, for a body of any length: a form in it would fill the disk before anybody asked for it."""
+    who = await who_asks(request)
+    await check_csrf(request, who, "")
+    return _password_changed(who)
+
+
 async def signed_in_unproven(request: Request) -> SignedIn:
     """Somebody who may work here, for a route that streams its body and calls `check_csrf` with the field it finds."""
     return _password_changed(await who_asks(request))
@@ -133,5 +143,11 @@ def _password_changed(who: SignedIn) -> SignedIn:
     return who
 
 
+async def _turn() -> AsyncIterator[None]:
+    yield
+
+
+CHECKS_PASSWORD = Depends(_turn, scope="function", max_concurrency=4)
+"""A check takes a core and 64 MiB on purpose: a few at once, and the others wait without a thread that pages need."""
 Who = Annotated[SignedIn, Depends(signed_in)]
 Ctx = Annotated[Context, Depends(context_of)]

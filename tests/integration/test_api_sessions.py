@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -221,6 +223,33 @@ def test_another_sites_page_cannot_sign_a_browser_in(here: Served, somebody: Per
         answer = here.client().post(f"{API}/sessions", json=body, headers=headers)
         problem(answer, 403)
         assert "set-cookie" not in answer.headers
+
+
+def test_passwords_are_checked_a_few_at_a_time_and_hold_nobody_else_up(
+    here: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, lock, now, most = threading.Event(), threading.Lock(), [0], [0]
+
+    def slow(*_: object, **__: object) -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        free.wait(20)
+        with lock:
+            now[0] -= 1
+        raise NotAllowed("wrong name or password")
+
+    monkeypatch.setattr(here.storage.ledger.people.__class__, "sign_in", slow)
+    body = {"name": "anybody", "password": "anything"}
+    with ThreadPoolExecutor(60) as crowd:
+        waiting = [crowd.submit(here.client().post, f"{API}/sessions", json=body) for _ in range(30)]
+        waiting += [crowd.submit(here.client().post, "/sign-in", data=body) for _ in range(30)]
+        while now[0] < 4:
+            free.wait(0.01)
+        assert here.client().get("/readyz").status_code == 200
+        free.set()
+        assert {one.result().status_code for one in waiting} == {403}
+    assert most[0] == 4
 
 
 def test_a_token_needs_no_csrf(here: Served, somebody: Person) -> None:

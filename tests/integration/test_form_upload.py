@@ -123,6 +123,15 @@ def test_a_cookie_needs_its_token_among_the_fields_before_the_files(here: Served
     assert len(uploads_of(talk)) == 1
 
 
+def test_who_has_a_first_password_is_led_to_change_it(here: Served) -> None:
+    password = "a first password"
+    name = here.storage.ledger.people.add_user("admin", "new.officer", "", Role.OFFICER, password).name
+    browser = here.client(headers={"Accept": "text/html"})
+    assert browser.post("/sign-in", data={"name": name, "password": password}).status_code == 303
+    answer = browser.post("/upload", headers=TYPE, content=form(FIELDS, ("a.mp4", video_bytes(900, 7))))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/password")
+
+
 def test_a_form_that_breaks_off_keeps_nothing(here: Served, talk: Talk) -> None:
     body = form(FIELDS, ("a.mp4", video_bytes(7 * 2**20, 8)))
     url = httpx.URL(here.base_url)

@@ -392,6 +392,30 @@ def test_a_cookie_needs_its_csrf_token(here: Served, officer: Talk) -> None:
     assert browser.post("/uploads/", headers=said | {"X-CSRF-Token": ""}).status_code == 403
 
 
+def test_no_other_method_hides_a_change_from_the_csrf_check(here: Served, officer: Talk) -> None:
+    browser = here.sign_in(officer.person)
+    del browser.headers["X-CSRF-Token"]
+    address = officer.begun(100)
+    for method in ("GET", "HEAD", "OPTIONS"):
+        said = TUS | {"X-HTTP-Method-Override": "DELETE"}
+        assert browser.request(method, address, headers=said).status_code in {200, 204, 405}
+        said = TUS | {"X-HTTP-Method-Override": "POST", "Upload-Length": "100", "Upload-Metadata": metadata()}
+        assert browser.request(method, "/uploads/", headers=said).status_code in {204, 405}
+    assert officer.offset(address) == 0
+
+
+def test_a_form_sent_to_the_address_of_uploads_is_not_read(
+    here: Served, officer: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files would be spooled to the disk, however long, before anybody asked for them."""
+    read: list[str] = []
+    monkeypatch.setattr("starlette.requests.Request.form", lambda request, **_: read.append(request.url.path))
+    browser = here.sign_in(officer.person)
+    del browser.headers["X-CSRF-Token"]
+    assert browser.post("/uploads/", headers=TUS, files={"csrf_token": b"x" * 5000}).status_code == 403
+    assert read == []
+
+
 def test_a_full_or_absent_store_is_said_and_gone_over(here: Served, officer: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     data = video_bytes(100)
     address = officer.begun(100)

@@ -11,7 +11,15 @@ from web import accounts
 from web.api.answers import Me, Person
 from web.api.asked import PasswordAsked, SignInAsked
 from web.context import ANYONE, ONESELF, asks
-from web.signin import Ctx, clear_session_cookie, from_our_page, session_token, set_session_cookie, signed_in_at_all
+from web.signin import (
+    CHECKS_PASSWORD,
+    Ctx,
+    clear_session_cookie,
+    from_our_page,
+    session_token,
+    set_session_cookie,
+    signed_in_at_all,
+)
 
 router = APIRouter(tags=["signing in"])
 WhoAtAll = Annotated[SignedIn, Depends(signed_in_at_all)]
@@ -21,7 +29,7 @@ def me_of(who: SignedIn) -> Me:
     return Me(user=Person.of(who.user), must_change_password=who.user.must_change_password, csrf=who.csrf)
 
 
-@router.post("/sessions", status_code=201, dependencies=[Depends(from_our_page)], **asks(ANYONE))
+@router.post("/sessions", status_code=201, dependencies=[Depends(from_our_page), CHECKS_PASSWORD], **asks(ANYONE))
 def sign_in(context: Ctx, asked: SignInAsked, response: Response) -> Me:
     """Sign in: sets the session cookie and gives the CSRF token."""
     token, who = accounts.sign_in(context, asked.name, asked.password)
@@ -43,7 +51,7 @@ def me(who: WhoAtAll) -> Me:
     return me_of(who)
 
 
-@router.put("/me/password", **asks(ONESELF))
+@router.put("/me/password", dependencies=[CHECKS_PASSWORD], **asks(ONESELF))
 def change_password(context: Ctx, asked: PasswordAsked, response: Response, who: WhoAtAll) -> Me:
     """Change your password; every other session of yours ends, and a new one begins."""
     token, again = accounts.change_password(context, who, asked.current, asked.new)

@@ -14,6 +14,7 @@ from web.context import ANYONE, ONESELF, asks
 from web.pages import words
 from web.pages.rendering import back_to, page, sentence
 from web.signin import (
+    CHECKS_PASSWORD,
     PASSWORD_PATH,
     SIGN_IN_PATH,
     Ctx,
@@ -45,7 +46,7 @@ def ask_name(request: Request, next: str = "/") -> Response:
     return page(request, "sign_in.html", None, errors={}, hint="", name="", next=local_path(next))
 
 
-@router.post(SIGN_IN_PATH, dependencies=[Depends(from_our_page)], **asks(ANYONE))
+@router.post(SIGN_IN_PATH, dependencies=[Depends(from_our_page), CHECKS_PASSWORD], **asks(ANYONE))
 def sign_in(
     request: Request,
     context: Ctx,
@@ -90,7 +91,7 @@ def ask_password(request: Request, who: Anybody) -> Response:
     return page(request, "password.html", who, errors={}, hint="")
 
 
-@router.post(PASSWORD_PATH, **asks(ONESELF))
+@router.post(PASSWORD_PATH, dependencies=[CHECKS_PASSWORD], **asks(ONESELF))
 def change_password(
     request: Request,
     context: Ctx,

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from evidence.case import Act
-from evidence.errors import BadInput, ExhibitError, NotAllowed
+from evidence.errors import BadInput, ExhibitError
 from ingest.form import FormUpload, receive_form
 from ingest.parts import Body
 from storage.ledger.people import SignedIn
@@ -24,7 +24,7 @@ from web.pages.cards import card, working
 from web.pages.fate import Fate, fate
 from web.pages.rendering import UK, back_to, fragment, page, parts, sentence
 from web.permission import require
-from web.signin import CSRF_FIELD, Ctx, Who, check_csrf, who_asks
+from web.signin import CSRF_FIELD, Ctx, Who, check_csrf, signed_in_unproven
 
 router = APIRouter()
 _FIELDS = ("case", "kind", "device", "officer", "captured_at", "sidecar_for")
@@ -71,14 +71,12 @@ def _form(
 @router.post("/upload", **asks(Act.UPLOAD))
 async def receive(request: Request, context: Ctx) -> Response:
     """The plain form, streamed: its fields come before its files, and the CSRF token is one of them."""
-    who = await who_asks(request)
+    who = await signed_in_unproven(request)
     given: dict[str, str] = {}
 
     async def before_files(fields: Mapping[str, str]) -> None:
         given.update(fields)
         await check_csrf(request, who, fields.get(CSRF_FIELD, ""))
-        if who.user.must_change_password:
-            raise NotAllowed("the password given to you has to be changed first")
 
     length = request.headers.get("content-length", "")
     body = Body(request.stream(), int(length) if length.isdecimal() else None, broken=(ClientDisconnect,))
