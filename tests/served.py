@@ -111,7 +111,7 @@ class Served:
             else:
                 key = keys.case_export(run.case_id or "", run.id, run.attempt, name)
             self.storage.store.put_bytes(key, data)
-            details = LOOKED_FOR if run.step is Step.DETECT else {}
+            details = LOOKED_FOR if run.step is Step.TRACK else {}
             outputs.append(NewOutput(name, key, hashlib.sha256(data).hexdigest(), len(data), content_type, details))
         return outputs
 
@@ -124,7 +124,7 @@ class Served:
 
 
 LOOKED_FOR = {"report": {"looked_for": ["car", "face", "person"]}}
-"""What the DETECT steps of these tests say; number plates are not in it."""
+"""What the TRACK steps of these tests say; number plates are not in it."""
 
 _MADE: dict[Step, tuple[tuple[str, str], ...]] = {
     Step.DETECT: (("raw.parquet", "application/vnd.apache.parquet"),),

@@ -342,9 +342,9 @@ def _require_done(context: Context, exhibit: Exhibit, step: Step, otherwise: str
 
 def _require_looked_for(context: Context, exhibit: Exhibit, what: frozenset[Hide]) -> None:
     """The step refuses it too; here the person hears of it at once."""
-    reports = [o.details.get("report", {}) for o in context.index.outputs(exhibit.id, step=Step.DETECT)]
-    looked_for = [frozenset(report["looked_for"]) for report in reports if "looked_for" in report]
-    missing = sorted(hide.value for hide in what if not all(LABELS_OF[hide] <= labels for labels in looked_for))
+    newest = next(iter(context.index.outputs(exhibit.id, step=Step.TRACK, name="tracks.json")), None)
+    looked_for = frozenset(newest.details["report"]["looked_for"]) if newest else frozenset()
+    missing = sorted(hide.value for hide in what if not LABELS_OF[hide] <= looked_for)
     if missing:
         raise NoDetector(
             f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",

@@ -16,7 +16,7 @@ from evidence.case import Case, Role
 from evidence.exhibit import FileType
 from evidence.steps import Step
 from tests.factories import LEASE, digest_of
-from tests.served import API, Person, Served, own_settings, served
+from tests.served import API, LOOKED_FOR, Person, Served, own_settings, served
 from tests.services import Services
 
 
@@ -221,6 +221,19 @@ def test_a_redaction_is_asked_for_with_what_style_and_sound(
     here.work_off()
 
 
+def test_what_a_new_model_has_looked_for_can_be_hidden(
+    here: Served, maker: Person, case: Case, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exhibit = here.analysed(maker, case)
+    asking = f"{API}/exhibits/{exhibit.id}/redactions"
+    assert client.post(asking, json={"what": ["plates"]}).status_code == 422
+    monkeypatch.setitem(LOOKED_FOR["report"], "looked_for", ["face", "licence plate"])
+    ok(client.post(f"{API}/exhibits/{exhibit.id}/steps/detect/retry"), 202)
+    here.work_off()
+    ok(client.post(asking, json={"what": ["plates"]}), 202)
+    here.work_off()
+
+
 def test_a_clip_is_asked_for_by_exact_moments_or_seconds(
     here: Served, maker: Person, case: Case, client: httpx.Client
 ) -> None:
@@ -290,7 +303,7 @@ def test_search_goes_by_label_score_kind_case_and_claimed_time(here: Served, mak
 
     assert found(label="person") == ([(dated.id, "person")], [(undated.id, "person")])
     assert found(label=["person", "car"], kind="cctv")[1] == [(undated.id, "person"), (undated.id, "car")]
-    assert found(label="person,car", min_score=0.6, kind="bodyworn") == ([(dated.id, "person")], [])
+    assert found(label="Person, CAR", min_score=0.6, kind="bodyworn") == ([(dated.id, "person")], [])
     assert found(case=case.reference, label="car")[0] == found(case=case.id, label="car")[0] == [(dated.id, "car")]
     assert found(**{"from": "2026-03-01T21:00:00+01:00", "to": "2026-03-01T20:00:00.5Z", "label": "person"}) == (
         [(dated.id, "person")],
@@ -303,6 +316,31 @@ def test_search_goes_by_label_score_kind_case_and_claimed_time(here: Served, mak
     searched = [e for e in here.storage.index.audit_events() if e.verb.value == "searched" and e.actor == maker.user.name]
     assert searched[-1].details["labels"] == ["car"]
     assert any(e.case_id == case.id for e in searched)
+
+
+def test_the_page_of_the_search_is_for_who_may_watch_and_counts_from_the_first_frame(
+    here: Served, maker: Person, case: Case
+) -> None:
+    exhibit = here.analysed(maker, case)
+    page = here.client(maker).get("/search", params={"label": "car", "case": case.reference}).text
+    assert f"Car 2 in {exhibit.reference}" in page
+    assert "0:00.8 to 0:01.1" in page
+    for path in ("/search", "/search?label=car"):
+        assert here.client(here.person(Role.AUDITOR)).get(path).status_code == 403
+
+
+def test_an_exhibits_page_ends_its_history_where_the_cases_log_goes_on(here: Served, maker: Person, case: Case) -> None:
+    exhibit = here.analysed(maker, case)
+    client = here.client(maker)
+    further = f'href="/cases/{case.id}/log">Earlier'
+    assert further not in client.get(f"/exhibits/{exhibit.id}").text
+    for _ in range(50):
+        assert client.post(f"{API}/exhibits/{exhibit.id}/steps/proxy/retry").status_code == 200
+        assert client.post(f"{API}/exhibits/{exhibit.id}/steps/proxy/cancel").status_code == 200
+    page = client.get(f"/exhibits/{exhibit.id}").text
+    assert further in page
+    assert page.count('data-label="No."') == 40
+    here.work_off()
 
 
 # --- the tray --------------------------------------------------------------------------------------------------------

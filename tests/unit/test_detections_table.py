@@ -10,6 +10,7 @@ from detectors.table import SegmentSeen, read_raw, write_final, write_raw
 from detectors.tracker import follow
 from evidence.errors import IntegrityError
 from evidence.track import Detections
+from workers.tasks import track
 from workers.tasks.track import join, mot_lines
 
 
@@ -80,6 +81,17 @@ def test_frames_are_counted_over_all_segments():
 def test_segments_that_do_not_fit_are_refused(segments):
     with pytest.raises(IntegrityError):
         join(segments)
+
+
+def test_what_one_segment_was_not_searched_for_counts_as_not_looked_for(tmp_path):
+    raw = {}
+    for number, looked_for in enumerate([["car", "face"], ["car"], []]):
+        # The last one has not a frame: nothing could be missed in it.
+        segment = seen(number, first_pts=number * 5 * 3003, frames=(), count=0 if number == 2 else 5)
+        segment.about.update(looked_for=looked_for, not_looked_for=[])
+        raw[f"raw-{number}.parquet"] = tmp_path / f"raw-{number}.parquet"
+        write_raw(segment, raw[f"raw-{number}.parquet"])
+    assert track.run(raw, {}, tmp_path, lambda done, total: None)["looked_for"] == ["car"]
 
 
 def test_the_final_table_has_every_box_and_what_is_in_no_track(tmp_path):

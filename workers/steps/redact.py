@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,22 +25,22 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     """
     exhibit = tools.exhibit(step_run)
     found = tools.output(exhibit.id, Step.TRACK, TRACKS)
-    tracks = tools.fetch(found, TRACKS)
-    analysis = json.loads(tracks.read_bytes())
-    redaction = _wanted(step_run.params, frozenset(analysis["looked_for"]))
+    not_looked_for = found.details["not_looked_for"]
+    redaction = _wanted(step_run.params, frozenset(found.details["report"]["looked_for"]))
     params = {"redaction": redaction_to_json(redaction), "draft": True, "reference": exhibit.reference}
     recipe = tools.recipe(Step.REDACT, params, inputs=[found])
     if kept := tools.made_before(step_run, recipe):
         return Result(recipe.digest, kept, note=tools.note_of(kept))
+    tracks = tools.fetch(found, TRACKS)
     with tools.original(exhibit) as original:
         inputs = {"original": original, TRACKS: tracks}
         index = main_video(media_of(exhibit)).index
         out, report = tools.child("redact", inputs, {**params, "stream_index": index, **tools.caps()})
-    note = _note(redaction, analysis["not_looked_for"])
+    note = _note(redaction, not_looked_for)
     details = {
         "draft": True,
         "redaction": params["redaction"],
-        "not_looked_for": analysis["not_looked_for"],
+        "not_looked_for": not_looked_for,
         "report": report,
         "note": note,
     }

@@ -12,7 +12,7 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
      "tracks": [wire.track_to_json, …],  # by first frame, then id; ids from 1
      "models": [{"name", "task", "sha256", "licence", "threshold", "low_threshold", "runtime",
                  "precision", "input_wh"}, …],       # what really ran
-     "looked_for": ["bicycle", "face", …],                          # labels a model was asked for, sorted
+     "looked_for": ["bicycle", "face", …],        # labels a model was asked for on every frame, sorted
      "not_looked_for": [{"what": "plates", "reason": "not analysed: no weights"}, …]}
 
 `what` in `not_looked_for` is a catalogue task: objects, faces or plates (people are found by the objects model), or a
@@ -59,7 +59,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress)
     about = {
         "models": models,
-        "looked_for": sorted({label for s in segments for label in s.about["looked_for"]}),
+        "looked_for": _looked_for_everywhere(segments),
         "not_looked_for": _once(
             [*params.get("not_looked_for", []), *(n for s in segments for n in s.about["not_looked_for"])]
         ),
@@ -106,6 +106,15 @@ def join(segments: Sequence[SegmentSeen]) -> tuple[Detections, npt.NDArray[np.in
         ),
         frame_pts,
     )
+
+
+def _looked_for_everywhere(segments: Sequence[SegmentSeen]) -> list[str]:
+    """Workers may differ in their weights: what one segment was not searched for, the video was not searched for.
+
+    Redaction trusts this: a label in it has been looked for on every frame.
+    """
+    asked = [frozenset(s.about["looked_for"]) for s in segments if len(s.frame_pts)]
+    return sorted(frozenset.intersection(*asked))
 
 
 def mot_lines(tracks: Sequence[Track]) -> str:
