@@ -39,7 +39,7 @@ def search(
     Exhibits without a claimed time can't be inside or outside of a period: they are listed apart.
     """
     query = Query(
-        labels=tuple(part.strip() for text in label for part in text.split(",") if part.strip()),
+        labels=tuple(part.strip().lower() for text in label for part in text.split(",") if part.strip()),
         after=_time("from", from_),
         before=_time("to", to),
         kind=kind.value if kind else "",

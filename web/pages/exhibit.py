@@ -36,6 +36,8 @@ _LIVE = {
 }
 """Part of the page → its template."""
 _LONGEST_S = 10**7
+_HISTORY_LINES = 40
+"""The newest; the whole of it is in the custody log of the case."""
 
 
 @router.get("/exhibits/{exhibit_id}", **asks(Act.SEE_EXHIBIT))
@@ -75,7 +77,7 @@ def _page(
     """The whole page; also after a form on it was wrong."""
     view = actions.view_exhibit(context, who, exhibit_id)
     things = seen(context, who, view, show)
-    history = actions.exhibit_log(context, who, exhibit_id) if Act.SEE_AUDIT in view.acts else ()
+    lines = event_lines(actions.exhibit_log(context, who, exhibit_id)) if Act.SEE_AUDIT in view.acts else []
     return page(
         request,
         "exhibit.html",
@@ -83,7 +85,8 @@ def _page(
         status=400 if errors else 200,
         jump=next((line for line in things["tracks"] if str(line.row.track_id) == track), None),
         label=label,
-        history=event_lines(history),
+        history=lines[:_HISTORY_LINES],
+        history_goes_on=len(lines) > _HISTORY_LINES,
         facts=facts(view),
         form=form or {},
         errors=errors or {},

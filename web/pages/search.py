@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -22,6 +21,7 @@ from web.context import Context, asks
 from web.overview import case_references
 from web.pages.cards import exhibit_path, output_url
 from web.pages.rendering import from_uk_time, page, sentence
+from web.permission import require_for_some
 from web.signin import Ctx, Who
 
 router = APIRouter()
@@ -40,8 +40,9 @@ class Found:
     kind: SourceKind
     path: str
     thumbnail: str
-    start: Fraction
-    end: Fraction
+    number: int
+    start_s: float
+    end_s: float
     score: float
     from_time: datetime | None
 
@@ -61,6 +62,7 @@ def search(
 ) -> Response:
     given = {"label": label, "case": case, "kind": kind, "from": after, "to": before, "min_score": min_score}
     form = {name: value.strip() for name, value in given.items()}
+    require_for_some(context, who, Act.WATCH)
     asked = bool(request.query_params)
     errors: dict[str, str] = {}
     hint = ""
@@ -124,8 +126,6 @@ def _query(form: Mapping[str, str], errors: dict[str, str], offset: int) -> Quer
 
 def _found(hit: Hit) -> Found:
     track, exhibit = hit.track, hit.exhibit
-    base = Fraction(track.time_base)
-    start, end = max(Fraction(0), track.first_pts * base), max(Fraction(0), track.last_pts * base)
     return Found(
         label=track.label,
         reference=exhibit.reference,
@@ -133,8 +133,9 @@ def _found(hit: Hit) -> Found:
         kind=exhibit.kind,
         path=f"{exhibit_path(exhibit.id)}?{urlencode({'track': track.track_id, 'label': track.label})}",
         thumbnail=output_url(exhibit.id, track.thumbnail_output) if track.thumbnail_output else "",
-        start=start,
-        end=end,
+        number=track.track_id,
+        start_s=track.start_s,
+        end_s=track.end_s,
         score=track.best_score,
         from_time=hit.from_time,
     )
