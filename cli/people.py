@@ -163,7 +163,7 @@ def disable_user(name: Name, acting: As = None, data: Data = None, as_json: AsJs
 def new_password(
     name: Name, from_stdin: _FromStdin = False, acting: As = None, data: Data = None, as_json: AsJson = False
 ) -> None:
-    """Give a person a new first password; all of the person's sessions end.
+    """Give a person a new first password; all of the person's sessions and tokens end.
 
     Example: exhibit user password pc.smith
 

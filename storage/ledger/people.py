@@ -95,13 +95,12 @@ class PeopleLedger(Writer):
                 raise Conflict(f"{user.name} is the last administrator", hint="Add another administrator first.")
             connection.execute(update(users).where(users.c.id == user.id).values(disabled=True))
             connection.execute(delete(sessions).where(sessions.c.user_id == user.id))
-            connection.execute(
-                update(tokens).where(tokens.c.user_id == user.id, tokens.c.revoked_at.is_(None)).values(revoked_at=now)
-            )
+            _revoke_tokens(connection, user.id, now)
             self._log(connection, Act(actor, Verb.USER_CHANGED, details={"user": user.name, "disabled": True}), now)
 
     def set_password(self, actor: str, name: str, password: str, *, must_change: bool, keep_session: str = "") -> None:
-        """A new password. Set by somebody else it ends all of the user's sessions; `keep_session` ends all but that one.
+        """A new password. Set by somebody else it ends all of the user's sessions and tokens: one of them may be in
+        wrong hands. `keep_session` ends all sessions but that one.
 
         Raises: BadInput for a password under 12 characters, NotFound.
         """
@@ -114,6 +113,8 @@ class PeopleLedger(Writer):
             if keep_session or actor != user.name:
                 ended = (sessions.c.user_id == user.id) & (sessions.c.token_sha256 != keep_session)
                 connection.execute(delete(sessions).where(ended))
+            if actor != user.name:
+                _revoke_tokens(connection, user.id, now)
             details = {"user": user.name, "password": True, "must_change": must_change}
             self._log(connection, Act(actor, Verb.USER_CHANGED, details=details), now)
 
@@ -269,6 +270,12 @@ def _checked_password(password: str) -> str:
             f"a password has at least {_SHORTEST_PASSWORD} characters", hint="Three random words are easy to keep in mind."
         )
     return password
+
+
+def _revoke_tokens(connection: Connection, user_id: str, now: datetime) -> None:
+    connection.execute(
+        update(tokens).where(tokens.c.user_id == user_id, tokens.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
 
 
 def _user_row(connection: Connection, name: str) -> AnyRow:

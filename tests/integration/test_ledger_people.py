@@ -175,15 +175,19 @@ def test_two_administrators_cannot_disable_each_other_at_once(ledger: Ledger, ma
     assert [user.disabled for user in index.users()].count(True) == 1
 
 
-def test_a_new_password_by_somebody_else_ends_sessions(ledger: Ledger, make: Factory) -> None:
+def test_a_new_password_by_somebody_else_ends_sessions_and_tokens(ledger: Ledger, make: Factory) -> None:
     user = make.user()
     first, held = ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=5)
     second, _ = ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=5)
     ledger.people.set_password(user.name, user.name, "a new password", must_change=False, keep_session=held.session)
     assert ledger.people.by_session(first)
     assert ledger.people.by_session(second) is None
+    token = ledger.people.create_token("admin", user.name, "watch folder")
+    ledger.people.set_password(user.name, user.name, "a newer password", must_change=False, keep_session=held.session)
+    assert ledger.people.by_token(token)
     ledger.people.set_password("admin", user.name, "another password", must_change=True)
     assert ledger.people.by_session(first) is None
+    assert ledger.people.by_token(token) is None
     _, signed_in = ledger.people.sign_in(user.name, "another password", hours=1, tries=5)
     assert signed_in.user.must_change_password
 

@@ -39,7 +39,7 @@ def sign_in(context: Ctx, asked: SignInAsked, response: Response) -> Me:
 
 @router.delete("/sessions", status_code=204, **asks(ONESELF))
 def sign_out(context: Ctx, request: Request, response: Response, who: WhoAtAll) -> None:
-    """Sign out: ends this session. A token stays; `exhibit user disable` ends a user's tokens."""
+    """Sign out: ends this session. A token stays: `exhibit user password` or `disable` ends it."""
     if who.csrf:
         context.ledger.people.sign_out(session_token(request))
     clear_session_cookie(context, response)
