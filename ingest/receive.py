@@ -181,8 +181,9 @@ class Receiver:
         clear_staging(self._store, upload.id)
 
     def _twin(self, upload: Upload, learnt: _Learnt) -> Exhibit | None:
-        """An exhibit of the same case (without one: of the same officer's tray) that has these bytes."""
-        twin = self._index.exhibit_by_digest(upload.case_id, learnt.sha256.hex, upload.user_id)
+        """An exhibit of the same case that has these bytes; in the tray, the same officer's for the same unknown case."""
+        sha256 = learnt.sha256.hex
+        twin = self._index.exhibit_by_digest(upload.case_id, sha256, upload.user_id, upload.claimed_case)
         return None if twin is None or twin.id == upload.exhibit_id else twin
 
     def _drop(self, upload: Upload, stored: StoredObject, twin: Exhibit, lease: Lease) -> None:

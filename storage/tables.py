@@ -166,7 +166,14 @@ exhibits = Table(
     Index(None, "uploaded_by"),
     Index(None, "locked_until"),
     # NULLs are distinct in a unique constraint: in the tray, the same bytes of the same person are one exhibit.
-    Index("uq_exhibits_unfiled_sha256", "uploaded_by", "sha256", unique=True, postgresql_where=text("case_id IS NULL")),
+    Index(
+        "uq_exhibits_unfiled_sha256",
+        "uploaded_by",
+        "claimed_case",
+        "sha256",
+        unique=True,
+        postgresql_where=text("case_id IS NULL"),
+    ),
 )
 step_runs = Table(
     "step_runs",

@@ -104,9 +104,11 @@ class Index:
         """Raises: NotFound."""
         return exhibit_of(self._first(select(exhibits).where(exhibits.c.id == exhibit_id)) or _missing("exhibit"))
 
-    def exhibit_by_digest(self, case_id: CaseId | None, sha256: str, user_id: UserId) -> Exhibit | None:
-        """The exhibit of that case (or, without a case, of that officer's tray) that has these bytes."""
-        in_tray = and_(exhibits.c.case_id.is_(None), exhibits.c.uploaded_by == user_id)
+    def exhibit_by_digest(self, case_id: CaseId | None, sha256: str, user_id: UserId, claimed_case: str) -> Exhibit | None:
+        """The exhibit of that case that has these bytes; without a case, of that officer's tray under the same claim."""
+        in_tray = and_(
+            exhibits.c.case_id.is_(None), exhibits.c.uploaded_by == user_id, exhibits.c.claimed_case == claimed_case
+        )
         where = in_tray if case_id is None else exhibits.c.case_id == case_id
         row = self._first(select(exhibits).where(where, exhibits.c.sha256 == sha256))
         return None if row is None else exhibit_of(row)

@@ -212,7 +212,7 @@ def test_the_same_bytes_at_the_same_moment_become_one_exhibit(storage: Storage, 
         made = [found for found in pool.map(lambda upload: check(storage, make, upload), claimed) if found]
     assert len(made) == 1
     assert made[0].reference.endswith("/1")
-    twin = storage.index.exhibit_by_digest(made[0].case_id, made[0].sha256.hex, user.id)
+    twin = storage.index.exhibit_by_digest(made[0].case_id, made[0].sha256.hex, user.id, made[0].claimed_case)
     assert twin == made[0]
     for upload in claimed:
         if upload.exhibit_id != made[0].id:

@@ -177,17 +177,21 @@ def test_the_same_bytes_in_the_same_case_are_linked_and_the_copy_dropped(room: R
     assert room.index.exhibit(elsewhere.exhibit_id).case_id == other_case.id
 
 
-def test_the_tray_knows_twins_of_the_same_officer_only(folder_room: Room) -> None:
+def test_the_tray_knows_twins_of_the_same_officer_and_claim_only(folder_room: Room) -> None:
+    """For another case that nobody knows yet it is other evidence: a supervisor may file it there."""
     room = folder_room
     data = video_bytes(5000, 3)
     first = room.uploaded(data, case="NOBODY/1")
+    again = room.uploaded(data, case="NOBODY/1")
     second = room.uploaded(data, case="NOBODY/2")
     room.officer = room.make.user(Role.OFFICER)
     third = room.uploaded(data, case="NOBODY/1")
     receiver = room.receiver()
     while receiver.check_one():
         pass
-    assert room.state(second).duplicate_of == first.exhibit_id
+    assert room.state(again).duplicate_of == first.exhibit_id
+    assert room.state(second).duplicate_of is None
+    assert room.index.exhibit(second.exhibit_id).claimed_case == "NOBODY/2"
     assert room.state(third).duplicate_of is None
 
 

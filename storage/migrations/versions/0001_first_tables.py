@@ -181,7 +181,7 @@ def _exhibits() -> None:
     op.create_index(
         "uq_exhibits_unfiled_sha256",
         "exhibits",
-        ["uploaded_by", "sha256"],
+        ["uploaded_by", "claimed_case", "sha256"],
         unique=True,
         postgresql_where=sa.text("case_id IS NULL"),
     )
