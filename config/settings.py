@@ -87,6 +87,9 @@ class Settings(BaseModel):
     )
     child_cpu_s: int = Field(ge=0, description="CPU seconds a media child may use for one step; 0: no limit.")
     step_timeout_s: int = Field(ge=10, description="Wall-clock seconds one step may take before its child is stopped.")
+    step_silence_s: int = Field(
+        ge=0, description="Seconds a step's child may get no further before it is stopped as hung; 0: no limit."
+    )
     max_pixels: int = Field(ge=1, description="Largest picture decoded, in pixels (width × height).")
     max_duration_s: int = Field(ge=1, description="Longest video decoded, in seconds.")
 

@@ -9,7 +9,7 @@ Source: docs/adr/0004-trackers.md
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,7 +72,7 @@ def follow(
     frame_pts: npt.NDArray[np.int64],
     thresholds: Mapping[str, float],
     size_wh: tuple[int, int],
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,  # noqa: ARG005 - the port's signature
 ) -> tuple[list[Track], Detections]:
     """The tracks, numbered from 1 by their first frame, and the detections that belong to none.
 
@@ -88,9 +88,11 @@ def follow(
     used: set[int] = set()
     groups = _groups(seen)
     for number, (rule, rows) in enumerate(groups):
-        if progress is not None:
-            progress(number * len(frame_pts) // len(groups), len(frame_pts))
-        pieces = _associate(seen, rows, sure, len(frame_pts), max(1, round(_ONE_SECOND * pace)))
+
+        def told(frame: int, before: int = number * len(frame_pts)) -> None:
+            progress((before + frame) // len(groups), len(frame_pts))
+
+        pieces = _associate(seen, rows, sure, len(frame_pts), max(1, round(_ONE_SECOND * pace)), told)
         free = set(rows) - {row for piece in pieces for row in piece.rows}
         _grow(pieces, seen, free, max(1, round(5 * pace)))
         pieces += [_Piece([row]) for row in sorted(free) if sure[row]]
@@ -135,7 +137,14 @@ def _once(seen: Detections, rows: Rows) -> Rows:
     return kept
 
 
-def _associate(seen: Detections, rows: Rows, sure: npt.NDArray[np.bool_], frame_count: int, lost_after: int) -> list[_Piece]:
+def _associate(
+    seen: Detections,
+    rows: Rows,
+    sure: npt.NDArray[np.bool_],
+    frame_count: int,
+    lost_after: int,
+    progress: Callable[[int], None],
+) -> list[_Piece]:
     """Pieces of at least two sightings, by ByteTrack.
 
     The library knows one threshold for all; each model has its own, so scores are told as 0.9 (sure) or 0.4.
@@ -155,6 +164,7 @@ def _associate(seen: Detections, rows: Rows, sure: npt.NDArray[np.bool_], frame_
     for frame in range(frame_count):
         if frame not in by_frame and not tracker.tracks:
             continue
+        progress(frame)
         here = np.array(by_frame.get(frame, []), np.int64)
         told = supervision.Detections(
             xyxy=seen.box_xyxy[here],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from statistics import median
 
@@ -76,7 +76,7 @@ def probe(
 ) -> MediaInfo:
     """Read the whole file's packets, decode its first and last frames (all of them when it is short), and judge it.
 
-    A damaged file is described, not refused. `progress` is told how many packets were read.
+    A damaged file is described, not refused. `progress` is told how many packets were read and frames decoded.
 
     Raises: UnsupportedMedia for what is no recording; TooLarge for pictures or spans beyond the limits.
     """
@@ -84,9 +84,15 @@ def probe(
         container = containers.open_media(path, max_pixels)
     except CorruptMedia as exc:
         return _unreadable(str(exc))
+    done = count(1)
+
+    def went_on() -> None:
+        if progress is not None:
+            progress(next(done))
+
     with container:
         kinds = container.format.name
-        packets, end_note = _demux(container, progress)
+        packets, end_note = _demux(container, went_on)
         media = _described(container, kinds)
         heard = any(packets[a.index].count and a.codec for a in media.audio)
         notes = [end_note or containers.missing_part(path), *_unknown_codings(container)]
@@ -94,7 +100,7 @@ def probe(
         for stream in containers.video_streams(container):
             seen = packets[stream.index]
             _check_span(seen, Fraction(stream.time_base or 1), max_duration_s)
-            look = _look(path, stream, seen, kinds, max_pixels)
+            look = _look(path, stream, seen, kinds, max_pixels, went_on)
             media = replace(media, video=(*media.video, _video_info(stream, seen, look)))
             if not media.video[-1].attached_picture:
                 looks[stream.index] = look
@@ -155,18 +161,14 @@ def _sentence(note: str) -> str:
     return note[:1].upper() + note[1:] + "." if note else ""
 
 
-def _demux(
-    container: av.container.InputContainer, progress: Callable[[int], None] | None
-) -> tuple[dict[int, _Packets], str]:
+def _demux(container: av.container.InputContainer, went_on: Callable[[], None]) -> tuple[dict[int, _Packets], str]:
     """Times of every packet that will be shown, per stream, and why reading ended early (or nothing)."""
     streams = list(container.streams)
     found = {s.index: _Packets() for s in streams}
-    note, done = "", 0
+    note = ""
     try:
         for packet in container.demux(*streams):
-            done += 1
-            if progress is not None:
-                progress(done)
+            went_on()
             if packet.size == 0 or packet.is_discard or packet.stream_index not in found:
                 continue
             into = found[packet.stream_index]
@@ -189,7 +191,9 @@ def _check_span(seen: _Packets, time_base: Fraction, max_duration_s: int) -> Non
         raise TooLarge(f"the recording claims to be longer than the {max_duration_s} seconds allowed here")
 
 
-def _look(path: Path, stream: av.video.VideoStream, seen: _Packets, kinds: str, max_pixels: int) -> _Look:
+def _look(
+    path: Path, stream: av.video.VideoStream, seen: _Packets, kinds: str, max_pixels: int, went_on: Callable[[], None]
+) -> _Look:
     """Decode all of a short stream, else its first and last seconds."""
     look = _Look()
     if seen.count == 0:
@@ -201,11 +205,11 @@ def _look(path: Path, stream: av.video.VideoStream, seen: _Packets, kinds: str, 
     )
     try:
         if look.whole:
-            _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, None)
+            _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, None, went_on)
         else:
-            _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, 30)
+            _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, 30, went_on)
             before_end = seen.pts[max(0, len(seen.pts) - 30)]
-            _decode(read_frames(path, stream.index, before_end, max_pixels=max_pixels), look, None)
+            _decode(read_frames(path, stream.index, before_end, max_pixels=max_pixels), look, None, went_on)
     except TooLarge:
         raise
     except BadInput as exc:
@@ -213,20 +217,21 @@ def _look(path: Path, stream: av.video.VideoStream, seen: _Packets, kinds: str, 
     return look
 
 
-def _decode(reader: FrameReader, look: _Look, limit: int | None) -> None:
-    count = 0
+def _decode(reader: FrameReader, look: _Look, limit: int | None, went_on: Callable[[], None]) -> None:
+    decoded = 0
     with reader:
         for frame in reader:
-            if look.frames == 0 and count == 0:
+            went_on()
+            if look.frames == 0 and decoded == 0:
                 look.size_wh, look.pixel_format = frame.stored_size_wh, frame.picture.format.name
                 look.rotation_degrees = reader.orientation.degrees
                 full = frame.picture.color_range == 2 or look.pixel_format.startswith("yuvj")
                 look.colour_range = "full" if full else "limited" if frame.picture.color_range == 1 else ""
-            count += 1
+            decoded += 1
             look.last_pts = frame.pts
-            if limit is not None and count >= limit:
+            if limit is not None and decoded >= limit:
                 break
-    look.frames += count
+    look.frames += decoded
     look.damage += reader.damage.count
     look.first_damage = look.first_damage or next(iter(reader.damage.entries), "")
 

@@ -29,6 +29,7 @@ MADE = (TRACKS, "tracks.mot.txt", "detections.parquet")
 """What an analysis writes."""
 
 _CORES_PER_SEGMENT = 3
+_NOT_ASKED = "not looked for: not asked for"
 TASK_OF = {Hide.FACES: ModelTask.FACES, Hide.PLATES: ModelTask.PLATES, Hide.PEOPLE: ModelTask.OBJECTS}
 _TASK_OF_LABEL = {"face": ModelTask.FACES, "licence plate": ModelTask.PLATES}
 
@@ -66,12 +67,12 @@ class Bench:
         tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in labels)
         params = {**self._params(tasks), "keep": [label for label in labels if label not in _TASK_OF_LABEL]}
         _refuse_what_is_missing(params, labels)
-        return self._analyse(file, _with_not_asked_for(params, {task: task.value for task in ModelTask}, tasks))
+        return self._analyse(file, self._with_the_rest(params, {task: task.value for task in ModelTask}))
 
-    def can_hide(self, what: Hide) -> bool:
+    def can_look_for(self, task: ModelTask) -> bool:
         """Raises: WrongWeights."""
         try:
-            models.available(self.settings, TASK_OF[what])
+            models.available(self.settings, task)
         except NoDetector:
             return False
         return True
@@ -85,7 +86,7 @@ class Bench:
         tasks = frozenset(TASK_OF[what] for what in redaction.what)
         params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
         _refuse_what_is_missing(params, sorted(redaction.labels))
-        analysis = self._analyse(file, _with_not_asked_for(params, {TASK_OF[what]: what.value for what in Hide}, tasks))
+        analysis = self._analyse(file, self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide}))
         out = self._folder("redact")
         inputs = {"original": file, TRACKS: analysis.folder / TRACKS}
         params = {"redaction": redaction_to_json(redaction), "draft": True, **self._caps()}
@@ -105,6 +106,16 @@ class Bench:
     def _params(self, tasks: frozenset[ModelTask]) -> dict[str, Any]:
         with self.stage("models") as progress:
             return models.detect_params(self.settings, progress, tasks)
+
+    def _with_the_rest(self, params: Mapping[str, Any], names: Mapping[ModelTask, str]) -> dict[str, Any]:
+        """The parameters with a line for each thing that is not looked for at all, and why not."""
+        asked = {spec["task"] for spec in params["detectors"]}
+        rest = [
+            {"what": name, "reason": _NOT_ASKED if self.can_look_for(task) else models.NO_WEIGHTS}
+            for task, name in names.items()
+            if task.value not in asked
+        ]
+        return {**params, "not_looked_for": rest}
 
     def _analyse(self, file: Path, params: Mapping[str, Any]) -> Analysis:
         out = self._folder("probe")
@@ -163,12 +174,7 @@ class Bench:
     def _child(
         self, task: str, inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress
     ) -> dict[str, Any]:
-        limits = child.Limits(
-            memory_bytes=self.settings.child_memory_bytes,
-            cpu_s=self.settings.child_cpu_s,
-            timeout_s=self.settings.step_timeout_s,
-        )
-        return child.run(child.Job(task, inputs, out, params), limits, progress)
+        return child.run(child.Job(task, inputs, out, params), child.Limits.of(self.settings), progress)
 
     def _caps(self) -> dict[str, int]:
         return {"max_pixels": self.settings.max_pixels, "max_duration_s": self.settings.max_duration_s}
@@ -189,12 +195,3 @@ def _refuse_what_is_missing(params: Mapping[str, Any], labels: Sequence[str]) ->
             missing.append(label)
     if missing:
         raise NoDetector(f"nothing here can look for: {', '.join(missing)}")
-
-
-def _with_not_asked_for(
-    params: Mapping[str, Any], names: Mapping[ModelTask, str], asked: frozenset[ModelTask]
-) -> dict[str, Any]:
-    unasked = [
-        {"what": name, "reason": "not looked for: not asked for"} for task, name in names.items() if task not in asked
-    ]
-    return {**params, "not_looked_for": [*params["not_looked_for"], *unasked]}

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from config.settings import Settings
 from evidence import errors
 from evidence.errors import ExhibitError, StepFailed
 from evidence.ports import Progress
@@ -67,8 +68,17 @@ class Limits:
     timeout_s: int = 14_400
     file_bytes: int = 256 * 1024**3
     """Largest single file the child may write."""
-    silence_s: int = 1800
-    """A task that reports nothing for so long hangs, and is stopped."""
+    silence_s: int = 600
+    """A task that gets no further for so long hangs, and is stopped."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        return cls(
+            memory_bytes=settings.child_memory_bytes,
+            cpu_s=settings.child_cpu_s,
+            timeout_s=settings.step_timeout_s,
+            silence_s=settings.step_silence_s,
+        )
 
 
 def run(job: Job, limits: Limits, progress: Progress) -> dict[str, Any]:
@@ -160,7 +170,7 @@ class _Child:
         self._pipe(self._process.stderr).close()
 
     def listen(self, limits: Limits, progress: Progress) -> dict[str, Any]:
-        heard = told = now = time.monotonic()
+        moved = told = now = time.monotonic()
         deadline = now + limits.timeout_s if limits.timeout_s else float("inf")
         last = (0, 0)
         result: dict[str, Any] | None = None
@@ -176,16 +186,18 @@ class _Child:
                     elif key.fd == stderr_fd:
                         self._keep(data)
                     else:
-                        heard = time.monotonic()
                         for message in self._messages(data):
                             if "progress" in message:
-                                last, told = (int(message["progress"][0]), int(message["progress"][1])), 0.0
+                                before, told = last, 0.0
+                                last = (int(message["progress"][0]), int(message["progress"][1]))
+                                # FFmpeg goes on telling how far it is when it stands still.
+                                moved = moved if last == before else time.monotonic()
                             else:
                                 result = self._outcome(message)
                 now = time.monotonic()
                 if now > deadline:
                     raise self._failed(f"the step {self._task} took longer than {limits.timeout_s} s and was stopped", True)
-                if limits.silence_s and now - heard > limits.silence_s:
+                if limits.silence_s and now - moved > limits.silence_s:
                     raise self._failed(
                         f"the step {self._task} got no further for {limits.silence_s} s and was stopped", True
                     )

@@ -141,7 +141,7 @@ def prepared(sha256: str, path: Path, cache: Path, memory_bytes: int, progress: 
         with tempfile.TemporaryDirectory(dir=cache, prefix=".preparing-") as scratch:
             out = Path(scratch) / "out"
             out.mkdir()
-            limits = child.Limits(memory_bytes=memory_bytes, timeout_s=_PREPARE_TIMEOUT_S)
+            limits = child.Limits(memory_bytes=memory_bytes, timeout_s=_PREPARE_TIMEOUT_S, silence_s=0)
             child.run(child.Job("prepare", {"weights": path}, out, {"sha256": sha256}), limits, lambda *_: progress(0, 0))
             out.rename(folder)
     if not _whole(folder):

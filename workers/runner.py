@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from config.logs import log_context
 from config.settings import Settings
-from evidence.errors import Cancelled, ExhibitError, Fenced, IntegrityError, NotFound, StepFailed, Unavailable
+from evidence.errors import Busy, Cancelled, ExhibitError, Fenced, IntegrityError, NotFound, StepFailed, Unavailable
 from evidence.ports import Bell
 from evidence.steps import Step, StepRun
 from storage import keys
@@ -34,10 +34,10 @@ _log = logging.getLogger(__name__)
 _Given = TypeVar("_Given")
 
 PROGRESS_EVERY_S = 0.5
-STALLED_S = 1800
-"""Without a single frame in so long, a step is taken for stuck: like a killed one, it is tried again."""
 TRIES = 10
 """Attempts in a row that may fail for a reason that passes (a part is down) before a person has to look."""
+PASSING = (Unavailable, Busy)
+"""What the database may say for a while, and what is worth waiting for: it is down, or somebody holds the row."""
 _LONGEST_WAIT = timedelta(minutes=2)
 _LOG_TAIL_CHARACTERS = 8_000
 _STEP_FAULT = "This is a fault of the program, not of the file. Keep the log lines; retry after an update."
@@ -97,7 +97,7 @@ class Runner:
         ready = 0
         _log.info("started, attempt %d", run.attempt)
         try:
-            with _held(self._steps_of.renew, run, self._lease) as lost:
+            with held(self._steps_of.renew, run, self._lease) as lost:
                 progress = _Progress(self._storage, run, self._stop, lost)
                 tools = Tools(
                     settings=self._settings,
@@ -190,7 +190,7 @@ class Runner:
         while True:
             try:
                 return write()
-            except Unavailable as exc:
+            except PASSING as exc:
                 if not exc.transient or self._stop.asked or time.monotonic() > give_up:
                     raise
                 _log.warning("waiting for the database: %s", exc)
@@ -206,27 +206,19 @@ class _Progress:
         self._stop = stop
         self._lost = lost
         self._due = 0.0
-        self._last = (0, 0)
-        self._moved = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         self._stop.check()
         if self._lost.is_set():
             raise Fenced(f"another worker has taken over the step {self._run.step.value}")
         now = time.monotonic()
-        if (done, total) != self._last:
-            self._last, self._moved = (done, total), now
-        elif now - self._moved > STALLED_S:
-            raise StepFailed(
-                f"the step {self._run.step.value} got no further for {STALLED_S // 60} minutes and was stopped", killed=True
-            )
         if now < self._due:
             return
         self._due = now + PROGRESS_EVERY_S
         try:
             with self._stop.not_here():
                 wanted = self._storage.ledger.steps.progress(self._run, done, total)
-        except Unavailable as exc:
+        except PASSING as exc:
             _log.warning("progress was not recorded: %s", exc)
             return
         if not wanted:
@@ -234,7 +226,7 @@ class _Progress:
 
 
 @contextmanager
-def _held(renew: Callable[[StepRun, timedelta], bool], run: StepRun, lease: timedelta) -> Iterator[threading.Event]:
+def held(renew: Callable[[StepRun, timedelta], bool], run: StepRun, lease: timedelta) -> Iterator[threading.Event]:
     """Keep the lease of `run` from a thread while the block lasts; the event is set when it is lost."""
     done, lost = threading.Event(), threading.Event()
 
@@ -244,7 +236,7 @@ def _held(renew: Callable[[StepRun, timedelta], bool], run: StepRun, lease: time
                 if not renew(run, lease):
                     lost.set()
                     return
-            except Unavailable as exc:
+            except PASSING as exc:
                 _log.warning("the lease was not renewed: %s", exc)
 
     thread = threading.Thread(target=keep, name="lease", daemon=True)
@@ -261,7 +253,7 @@ def _reported(what: str) -> Iterator[None]:
     """Housekeeping that may fail: logged, and left for next time."""
     try:
         yield
-    except (Unavailable, NotFound, IntegrityError):
+    except (*PASSING, NotFound, IntegrityError):
         _log.warning(what, exc_info=True)
 
 

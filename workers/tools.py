@@ -63,12 +63,7 @@ class Tools:
         """Run a task in a media child; the folder with what it made, and its result."""
         out = self.scratch / task
         out.mkdir()
-        limits = child.Limits(
-            memory_bytes=self.settings.child_memory_bytes,
-            cpu_s=self.settings.child_cpu_s,
-            timeout_s=self.settings.step_timeout_s,
-        )
-        return out, child.run(child.Job(task, inputs, out, params), limits, self.progress)
+        return out, child.run(child.Job(task, inputs, out, params), child.Limits.of(self.settings), self.progress)
 
     def recipe(
         self, step: Step, params: Mapping[str, Any], *, inputs: Sequence[Output] = (), models: Sequence[str] = ()

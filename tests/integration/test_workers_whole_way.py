@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,16 @@ import pytest
 from casefile.verify import main as verify
 from config.settings import Settings
 from evidence.case import Case, User
-from evidence.errors import StoreDown
+from evidence.errors import Busy, DatabaseDown, ExhibitError, StoreDown
 from evidence.exhibit import Condition, Exhibit
 from evidence.mediatime import from_seconds
 from evidence.redaction import Hide, Redaction
 from evidence.steps import Step, StepRun, StepState
 from evidence.wire import moment_to_json, redaction_to_json
+from storage.ledger.steps import Result, StepLedger
 from tests.installation import Installation, below, commands, installed
 from tests.panning import pan_clip
-from workers import runner
-from workers.runner import Runner
+from workers.runner import Runner, held
 from workers.stop import Stop
 
 AUTOMATIC = {Step.PROBE, Step.PROXY, Step.DETECT, Step.TRACK, Step.INDEX, Step.ANNOTATE, Step.REDACT}
@@ -251,6 +252,42 @@ def test_a_part_that_is_down_puts_the_step_back_for_later(
     assert shop.run(exhibit, Step.PROBE).state is StepState.DONE
 
 
+def test_a_result_waits_for_rows_that_others_hold(shop: Workshop, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exhibit = shop.exhibit(clip)
+    ledger, held = type(shop.house.storage.ledger.steps), [True]
+    finish = ledger.finish
+
+    def held_once(steps: StepLedger, run: StepRun, result: Result) -> int:
+        if held:
+            held.pop()
+            raise Busy("somebody else was changing the same thing")
+        return finish(steps, run, result)
+
+    monkeypatch.setattr(ledger, "finish", held_once)
+    assert shop.work(Step.PROBE) == 1
+    run = shop.run(exhibit, Step.PROBE)
+    assert (run.state, run.attempt) == (StepState.DONE, 1), "what was made is not thrown away"
+
+
+@pytest.mark.parametrize("passing", [Busy("held"), DatabaseDown("restarting")])
+def test_a_lease_outlives_what_passes(shop: Workshop, clip: Path, passing: ExhibitError) -> None:
+    shop.exhibit(clip)
+    run = shop.house.storage.ledger.steps.claim("worker-1", frozenset(Step), timedelta(seconds=30))
+    assert run is not None
+    asked: list[StepRun] = []
+
+    def renew(run: StepRun, lease: timedelta) -> bool:
+        del lease
+        asked.append(run)
+        if len(asked) == 1:
+            raise passing
+        return True
+
+    with held(renew, run, timedelta(milliseconds=30)) as lost:
+        shop.house.until(lambda: len(asked) > 2, every_s=0.01)
+        assert not lost.is_set()
+
+
 def test_a_fault_of_the_program_fails_one_step_and_never_stops_the_queue(
     shop: Workshop, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,12 +310,9 @@ def test_a_fault_of_the_program_fails_one_step_and_never_stops_the_queue(
     assert shop.run(second, Step.PROBE).state is StepState.DONE
 
 
-def test_a_step_that_gets_no_further_is_stopped_and_tried_again(
-    shop: Workshop, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_that_gets_no_further_is_stopped_and_tried_again(shop: Workshop, clip: Path) -> None:
     exhibit = shop.exhibit(clip)
     shop.work(Step.PROBE)
-    monkeypatch.setattr(runner, "STALLED_S", 3)
 
     def guard_and_task() -> list[int]:
         found = [pid for pid, command in commands(below(os.getpid())).items() if "child_main" in command]
@@ -290,7 +324,7 @@ def test_a_step_that_gets_no_further_is_stopped_and_tried_again(
 
     freezing = threading.Thread(target=freeze_the_first)
     freezing.start()
-    shop.work(Step.DETECT)
+    shop.work(Step.DETECT, step_silence_s=3)
     freezing.join()
     run = shop.run(exhibit, Step.DETECT)
     assert (run.state, run.attempt) == (StepState.DONE, 2)

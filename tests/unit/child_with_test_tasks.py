@@ -69,7 +69,11 @@ def run(inputs, params, out: Path, progress):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if params.get("frames"):
             progress(1, 10)
-        time.sleep(60)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            time.sleep(0.3)
+            if params.get("repeats"):
+                progress(1, 10)
     return {}
 
 

@@ -176,9 +176,10 @@ def test_a_step_that_takes_too_long_is_stopped_with_all_it_started(tmp_path):
     assert all_end(pids_in(tmp_path))
 
 
-def test_a_step_that_hangs_is_stopped(tmp_path):
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_step_that_hangs_is_stopped(repeats, tmp_path):
     with pytest.raises(StepFailed, match="no further for 1 s") as caught:
-        call(tmp_path, "sleep", Limits(silence_s=1), frames=True)
+        call(tmp_path, "sleep", Limits(silence_s=1), frames=True, repeats=repeats)
     assert caught.value.killed
     assert all_end(pids_in(tmp_path))
 

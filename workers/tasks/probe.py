@@ -24,6 +24,6 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         segment_s=params.get("segment_s", 60),
         max_pixels=params.get("max_pixels", MAX_PIXELS),
         max_duration_s=params.get("max_duration_s", MAX_DURATION_S),
-        progress=lambda done: progress(done, 0) if done % 1000 == 0 else None,
+        progress=lambda done: progress(done, 0),
     )
     return media_to_json(media)
