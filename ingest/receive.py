@@ -33,7 +33,6 @@ from evidence.errors import (
 from evidence.exhibit import Digest, Exhibit
 from evidence.ports import Bell, Clock, ObjectStore, StoredObject
 from ingest.lease import Lease
-from ingest.locks import lock_and_confirm, roll_locks
 from ingest.sniff import HEAD_BYTES, Sniffed, sniff
 from ingest.uploads import clear_staging
 from storage import keys
@@ -42,6 +41,7 @@ from storage.index import Index
 from storage.ledger import Ledger
 from storage.ledger.exhibits import Received
 from storage.ledger.uploads import Upload, UploadState
+from storage.locks import lock_and_confirm, roll_locks
 
 log = logging.getLogger("exhibit.receive")
 
@@ -150,12 +150,13 @@ class Receiver:
                     head += piece[: HEAD_BYTES - len(head)]
                 missing -= len(piece)
             if missing or digest.hexdigest() != part.sha256:
-                self._wrong(stored, f"part {part.number} of what it stored")
+                self._wrong(stored, f"part {part.number} of what it stored", lease)
         if len(rest) or any(chunks) or stored.size_bytes != upload.size_bytes:
-            self._wrong(stored, "another number of bytes")
+            self._wrong(stored, "another number of bytes", lease)
         return _Learnt(stored, Digest(whole.hexdigest()), bytes(head))
 
-    def _wrong(self, stored: StoredObject, what: str) -> None:
+    def _wrong(self, stored: StoredObject, what: str, lease: Lease) -> None:
+        lease.sure()
         self._store.delete(stored.key)  # So that the next check joins the parts anew.
         raise StoreUnfaithful(
             f"The store gives back {what} that is not what was received.",

@@ -13,20 +13,27 @@ from evidence.errors import Conflict
 from evidence.ports import ObjectStore
 from storage import keys
 from storage.index import Index
+from storage.locks import lock_and_confirm
 
 
 def note_head(index: Index, store: ObjectStore, locked_until: datetime) -> bool:
-    """Note the newest event in the store, unless that is done already; whether it was done now."""
+    """Note the newest event in the store, unless that is done already; whether it was done now.
+
+    Raises: StoreUnfaithful when the store doesn't keep the lock.
+    """
     number, digest = index.audit_head()
     if number == 0:
         return False
     key = keys.log_head(number, digest)
     try:
-        stored = store.put_bytes(key, b"")
+        version_id = store.put_bytes(key, b"").version_id
     except Conflict:
-        return False
+        version_id = store.stat(key).version_id
+        # Whoever put it there may have died before the lock.
+        if not store.can_lock or store.read_lock(key, version_id) is not None:
+            return False
     if store.can_lock:
-        store.lock(key, stored.version_id, locked_until)
+        lock_and_confirm(store, key, version_id, locked_until)
     return True
 
 

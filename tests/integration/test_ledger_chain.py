@@ -18,6 +18,7 @@ from cli.verify import verify as verify_command
 from config.settings import Settings
 from evidence.audit import Verb, verify_chain
 from evidence.errors import ChainBroken, Conflict, DatabaseDown, WrongSchema
+from storage import keys
 from storage.heads import note_head, noted_heads
 from storage.index import Index
 from storage.ledger import Ledger
@@ -207,6 +208,11 @@ def test_a_noted_head_is_locked_where_the_store_can(ledger: Ledger, index: Index
     (key,) = minio_store.list_keys("originals/")
     with pytest.raises(Conflict):
         minio_store.delete(key)
+    write(ledger, 1)
+    key = keys.log_head(*index.audit_head())
+    version = minio_store.put_bytes(key, b"").version_id
+    assert note_head(index, minio_store, datetime.now(UTC) + timedelta(days=1)), "whoever put it died before the lock"
+    assert minio_store.read_lock(key, version) is not None
 
 
 def test_verify_log_tells_a_cut_tail_from_a_whole_log(

@@ -16,10 +16,10 @@ from evidence.errors import StoreDown, StoreUnfaithful
 from evidence.exhibit import ExhibitId, FileType
 from evidence.ports import Lock, ObjectStore
 from evidence.steps import Step
-from ingest.locks import lock_and_confirm
 from ingest.receive import Receiver
 from storage import keys
 from storage.ledger.uploads import Upload, UploadPart, UploadState
+from storage.locks import lock_and_confirm
 from storage.open import Storage, open_storage
 from tests.factories import Factory
 from tests.speaking_tus import video_bytes
@@ -317,6 +317,23 @@ class Twisted:
 
     def __getattr__(self, name: str) -> Any:
         return self._wrong.get(name) or getattr(self._store, name)
+
+
+def test_an_overtaken_check_that_reads_wrong_bytes_deletes_nothing(folder_room: Room) -> None:
+    room = folder_room
+    data = video_bytes(5000, 10)
+    upload = room.uploaded(data)
+
+    def read(key: str, *arguments: Any, **more: Any) -> Iterator[bytes]:
+        if room.state(upload).state is UploadState.CHECKING:
+            room.lease_over(upload)
+            assert room.receiver().check_one()
+        yield bytes(len(b"".join(room.store.read(key, *arguments, **more))))
+
+    twisted: Any = Twisted(room.store, read=read)
+    assert room.receiver(store=twisted).check_one()
+    exhibit = room.index.exhibit(upload.exhibit_id)
+    assert b"".join(room.store.read(exhibit.key)) == data
 
 
 def test_a_store_that_gives_back_other_bytes_is_found_out(folder_room: Room) -> None:
