@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,6 +53,10 @@ class Margin:
     before_frames: int = 5
     after_frames: int = 5
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.grow < math.inf and self.before_frames >= 0 and self.after_frames >= 0):
+            raise ValueError("a mask is never smaller than its box, nor shorter than its track")
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -72,6 +77,10 @@ class Redaction:
     margin: Margin = Margin()
     regions: tuple[Region, ...] = ()
     reason: str = "draft: everything the detectors found"
+
+    def __post_init__(self) -> None:
+        if not self.what and not self.regions:
+            raise ValueError("a redaction hides something")
 
     @property
     def labels(self) -> frozenset[str]:
@@ -110,10 +119,3 @@ def _mask(track: Track, frame: int, margin: Margin) -> BoxXYXY:
     swell = margin.grow * (1 + abs(frame - inside) / max(1, margin.after_frames))
     dx, dy = (x1 - x0) * swell, (y1 - y0) * swell
     return (x0 - dx, y0 - dy, x1 + dx, y1 + dy)
-
-
-def masks_by_frame(tracks: list[Track], redaction: Redaction, frame_count: int) -> dict[int, list[BoxXYXY]]:
-    """All the masks of a short video at once, of the frames that have any (see `Masks`)."""
-    masks = Masks(tracks, redaction)
-    found = ((frame, masks.at(frame)) for frame in range(frame_count))
-    return {frame: boxes for frame, boxes in found if boxes}

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.redaction import Hide, Margin, Redaction, masks_by_frame
+from evidence.redaction import BoxXYXY, Hide, Margin, Masks, Redaction
 from evidence.track import Origin, Track, TrackBox
+from evidence.wire import redaction_from_json
 
 side = st.floats(1, 200, allow_nan=False)
 place = st.floats(-50, 2000, allow_nan=False)
@@ -23,6 +24,12 @@ def tracks(draw: st.DrawFn, label: str = "face") -> Track:
         x, y, w, h = draw(place), draw(place), draw(side), draw(side)
         boxes.append(TrackBox(first + i, (first + i) * 3003, (x, y, x + w, y + h), 0.5, Origin.DETECTED))
     return Track(draw(st.integers(1, 9)), label, "model", Fraction(1, 90_000), tuple(boxes))
+
+
+def masks_by_frame(found: list[Track], redaction: Redaction, frame_count: int) -> dict[int, list[BoxXYXY]]:
+    masks = Masks(found, redaction)
+    of_frame = {frame: masks.at(frame) for frame in range(frame_count)}
+    return {frame: boxes for frame, boxes in of_frame.items() if boxes}
 
 
 @given(st.lists(tracks(), max_size=4), st.floats(0, 1), st.integers(0, 10), st.integers(0, 10))
@@ -44,6 +51,16 @@ def test_every_frame_of_a_track_is_covered_with_its_margin(found: list[Track], g
 def test_what_was_not_asked_for_stays_open(person: Track) -> None:
     assert masks_by_frame([person], Redaction(what=frozenset({Hide.FACES})), 1000) == {}
     assert masks_by_frame([person], Redaction(what=frozenset({Hide.PEOPLE})), 1000)
+
+
+def test_a_redaction_that_hides_less_than_it_should_can_not_be_made() -> None:
+    for margin in ((-0.1, 5, 5), (float("nan"), 5, 5), (float("inf"), 5, 5), (0.1, -1, 5), (0.1, 5, -1)):
+        with pytest.raises(ValueError, match="never smaller"):
+            Margin(*margin)
+    with pytest.raises(ValueError, match="hides something"):
+        Redaction(what=frozenset())
+    with pytest.raises(ValueError, match="hides something"):
+        redaction_from_json({"what": []})
 
 
 def test_a_track_with_a_hole_can_not_be_made() -> None:
