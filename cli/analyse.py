@@ -102,9 +102,9 @@ def check_readable(file: Path) -> None:
     try:
         with file.open("rb") as opened:
             if not opened.read(1):
-                raise BadInput(f"{file} is empty")
+                raise BadInput(f"{file} is empty", hint="Check that it was copied whole.")
     except OSError as exc:
-        raise BadInput(f"{file} can't be read: {exc.strerror}") from exc
+        raise BadInput(f"{file} can't be read: {exc.strerror}", hint="Check the name.") from exc
 
 
 def put(made: Path, place: Path) -> None:

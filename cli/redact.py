@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.analyse import bench, check_readable, put, sha256_of
 from evidence.errors import BadInput, Conflict
 from evidence.redaction import AudioPolicy, Hide, Redaction, Style
-from workers.alone import Bench
+from workers.alone import TASK_OF, Bench
 
 _OF_ITSELF = "faces, and plates where a plate model is configured"
 
@@ -42,11 +42,13 @@ def redact(
     """
     check_readable(file)
     asked = _hide(what)
+    if output.suffix.lower() != ".mp4":
+        raise BadInput(f"{output} is no name of an MP4 file", hint=f"Name the copy {output.stem}.mp4.")
     for place in (output, report):
         if place is not None and place.exists():
             raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.")
     if report is not None and report.absolute() == output.absolute():
-        raise BadInput("the report can't be the same file as the copy")
+        raise BadInput("the report can't be the same file as the copy", hint="Name it report.json, for example.")
     with bench(output.absolute().parent, quiet=as_json) as work:
         redaction = Redaction(what=asked or _of_itself(work), style=style, audio=audio)
         source = sha256_of(file)
@@ -81,7 +83,7 @@ def _hide(what: str) -> frozenset[Hide]:
 
 
 def _of_itself(work: Bench) -> frozenset[Hide]:
-    return frozenset({Hide.FACES, *([Hide.PLATES] if work.can_hide(Hide.PLATES) else [])})
+    return frozenset({Hide.FACES, *([Hide.PLATES] if work.can_look_for(TASK_OF[Hide.PLATES]) else [])})
 
 
 def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:

@@ -21,7 +21,7 @@ _HEAD = re.compile(r"(\d+):([0-9a-f]{64})")
 
 
 def verify(
-    path: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A case file: a folder or a .zip.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="DIR", help="A case file: a folder or a .zip.")] = None,
     log: Annotated[bool, typer.Option("--log", help="Check this installation's custody log instead.")] = False,
     fingerprint: Annotated[str | None, typer.Option(help="The fingerprint of the case file, as the sender told it.")] = None,
     head: Annotated[
@@ -38,8 +38,8 @@ def verify(
 
     Example: exhibit verify --log
 
-    Exit code: 0 all as recorded; 1 not, with each wrong file or the first wrong event named; 2 wrong use; 4 the database
-    is down.
+    Exit code: 0 all as recorded; 1 not, with each wrong file or the first wrong event named; 2 wrong use; 3 there is no
+    such folder; 4 the database is down.
     """
     if log == (path is not None):
         raise BadInput("give either a case file or --log", hint="exhibit verify DIR, or: exhibit verify --log")

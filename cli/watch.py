@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from cli.client import DEFAULT_SERVER, Server
+from cli.exit_codes import ExitCode
 from cli.sending import Claims, Fingerprint, Memory, Outcome, Sender, state_folder, write_whole
 from cli.sidecars import Group, grouped, is_sidecar, stem_of
 from cli.upload import (
@@ -66,8 +67,9 @@ def watch(
 
     Example: exhibit watch /media/dropbox --case 01AB/12345/26 --kind bodyworn
 
-    Exit code: 0 ended (with --once: every file is in); 1, 2 or 3 with --once: the first refusal; 2 no such folder; 3 another
-    program watches it, or not signed in; 4 with --once: the server can't be reached.
+    Exit code: 0 ended (with --once: every file is in); 1, 2 or 3 with --once: the first refusal, and 2 while files that were
+    refused before lie there; 2 no such folder; 3 another program watches it, or not signed in; 4 with --once: the server
+    can't be reached.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder", hint="Make it, or correct the name.")
@@ -96,7 +98,16 @@ def watch(
             if not once:
                 return
             raise
-    raise typer.Exit(exit_code(outcomes))
+    raise typer.Exit(exit_code(outcomes) or _left_over(drop))
+
+
+def _left_over(drop: DropFolder) -> ExitCode:
+    """Not all is in while a file lies there that was refused in an earlier run; that is said."""
+    if not drop.refused:
+        return ExitCode.DONE
+    names = ", ".join(sorted(path.name for path in drop.refused))
+    typer.echo(f"refused before and unchanged: {names}\nTake them out of the folder, or put them right.", err=True)
+    return ExitCode.WRONG_USE
 
 
 @dataclass(slots=True)
@@ -131,6 +142,9 @@ class Taken:
             fingerprint.changed_ns,
         )
 
+    def refused(self, fingerprint: Fingerprint) -> bool:
+        return self.files.get(fingerprint.path, {}).get("state") in {"refused", "failed"}
+
     def exhibit_of(self, path: Path) -> str:
         """What a file that was taken became; empty where it didn't become anything."""
         return str(self.files.get(str(path.resolve()), {}).get("exhibit", ""))
@@ -153,6 +167,8 @@ class DropFolder:
     tell: Callable[[Outcome], None]
     quiet: bool = True
     clock: Callable[[], float] = time.monotonic
+    refused: set[Path] = field(default_factory=set)
+    """What lies there unchanged since it was refused, as of the last look."""
     _seen: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)
     """Each file as it was seen, and since when it has been like that."""
 
@@ -181,12 +197,15 @@ class DropFolder:
         finished: list[Path] = []
         unfinished: set[Path] = set()
         seen: dict[str, tuple[Fingerprint, float]] = {}
+        refused: set[Path] = set()
         for path in _files(self.folder):
             try:
                 fingerprint = Fingerprint.of(path)
             except BadInput:
                 continue  # Gone between two looks.
             if self.taken.knows(fingerprint):
+                if self.taken.refused(fingerprint):
+                    refused.add(path)
                 continue
             known, since = self._seen.get(fingerprint.path, (fingerprint, now))
             if known != fingerprint:
@@ -197,7 +216,7 @@ class DropFolder:
                 finished.append(path)
             else:
                 unfinished.add(path)
-        self._seen = seen
+        self._seen, self.refused = seen, refused
         return finished, unfinished
 
     def _take(self, group: Group, unfinished: set[Path], bar: Bar) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +17,9 @@ from rich.text import Text
 
 from config import logs
 from config.settings import Settings, load
-from evidence.case import Role, User, UserId
-from evidence.errors import BadInput
-from evidence.exhibit import ExhibitId
+from evidence.case import CaseId, Role, User, UserId
+from evidence.errors import BadInput, NotFound
+from evidence.exhibit import Exhibit, ExhibitId
 from evidence.steps import Step, StepRun, StepRunId, StepState
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _LOCAL = User(UserId("system:cli"), "system:cli", "local administrator", Role.AD
 
 DataOption = Annotated[Path | None, typer.Option(help="The data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Say it as JSON.")]
-AsOption = Annotated[str, typer.Option("--as", help="User name for the custody log; without it: system:cli.")]
+AsOption = Annotated[str, typer.Option("--as", help="The user for whom this is done; the custody log names both.")]
 RunsArgument = Annotated[list[str], typer.Argument(help="Ids of step runs, as `exhibit steps list` shows them.")]
 
 
@@ -64,7 +65,7 @@ steps = typer.Typer(no_args_is_help=True, add_completion=False, help="What the w
 def list_steps(
     data: DataOption = None,
     case: Annotated[str, typer.Option(help="Only of the case with this reference.")] = "",
-    exhibit: Annotated[str, typer.Option(help="Only of the exhibit with this id.")] = "",
+    exhibit: Annotated[str, typer.Option(help="Only of the exhibit with this id, or with this reference in --case.")] = "",
     state: Annotated[str, typer.Option(help="Only in these states, comma-separated (ready,running,failed …).")] = "",
     limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1, max=100_000)] = 200,
     as_json: JsonOption = False,
@@ -78,7 +79,7 @@ def list_steps(
     states = [_state(name).value for name in _words(state)]
     with _storage(data) as (_, storage):
         case_id = storage.index.case_by_reference(case).id if case else None
-        exhibit_id = storage.index.exhibit(ExhibitId(exhibit)).id if exhibit else None
+        exhibit_id = _exhibit(storage, case_id, exhibit) if exhibit else None
         runs = list(storage.index.step_runs(exhibit_id, case_id=case_id, states=states, limit=limit))
         if as_json:
             typer.echo(json.dumps([_as_json(run) for run in runs], ensure_ascii=False))
@@ -127,7 +128,24 @@ def _storage(data: Path | None) -> Iterator[tuple[Settings, Storage]]:
 
 
 def _actor(storage: Storage, name: str) -> User:
-    return storage.index.user_by_name(name) if name else _LOCAL
+    if not name:
+        return _LOCAL
+    person = storage.index.user_by_name(name)
+    return replace(person, name=f"{_LOCAL.name} for {person.name}")
+
+
+def _exhibit(storage: Storage, case_id: CaseId | None, wanted: str) -> ExhibitId:
+    """By its id, or by its reference, which is unambiguous inside a case only."""
+    if case_id is None:
+        try:
+            return storage.index.exhibit(ExhibitId(wanted)).id
+        except NotFound as exc:
+            hint = "Give its id, as exhibit steps list --json shows it, or its reference together with --case."
+            raise NotFound(f"there is no exhibit with the id {wanted}", hint=hint) from exc
+    for exhibit in storage.index.exhibits_of(case_id):
+        if wanted in (exhibit.id, exhibit.reference):
+            return exhibit.id
+    raise NotFound(f"there is no exhibit {wanted} in that case", hint="exhibit steps list --case REF shows those that are.")
 
 
 def _words(text: str) -> list[str]:
@@ -195,17 +213,25 @@ _COLOURS = {StepState.DONE: "green", StepState.RUNNING: "cyan", StepState.FAILED
 
 def _table(runs: list[StepRun], storage: Storage) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("run", "exhibit", "step", "state", "progress", "tries"):
+    for heading in ("run", "case", "exhibit", "step", "state", "progress", "tries"):
         table.add_column(heading, no_wrap=True)
     table.add_column("what is to be said", overflow="fold")
-    exhibits = {run.exhibit_id for run in runs if run.exhibit_id}
-    references = {exhibit_id: storage.index.exhibit(exhibit_id).reference for exhibit_id in exhibits}
+    exhibits: dict[ExhibitId, Exhibit] = {}
+    cases: dict[CaseId, str] = {}
     for run in runs:
+        case_id = CaseId(run.case_id) if run.case_id else None
+        if run.exhibit_id:
+            if run.exhibit_id not in exhibits:
+                exhibits[run.exhibit_id] = storage.index.exhibit(run.exhibit_id)
+            case_id = exhibits[run.exhibit_id].case_id
+        if case_id and case_id not in cases:
+            cases[case_id] = storage.index.case(case_id).reference
         progress = f"{run.progress_done}/{run.progress_total}" if run.progress_total else ""
         words = " ".join(filter(None, [run.error, run.hint])) or run.note
         table.add_row(
             run.id,
-            Text(references[run.exhibit_id] if run.exhibit_id else "(case)"),
+            Text(cases[case_id] if case_id else "(unfiled)"),
+            Text(exhibits[run.exhibit_id].reference if run.exhibit_id else "(case)"),
             _name(run),
             Text(run.state.value, style=_COLOURS.get(run.state, "")),
             progress,

@@ -58,7 +58,10 @@ class Index:
     def user_by_name(self, name: str) -> User:
         """Raises: NotFound."""
         named = users.c.name == name.strip().lower()
-        return user_of(self._first(select(users).where(named)) or _missing(f"user {name}"))
+        found = self._first(select(users).where(named))
+        if found is None:
+            raise NotFound(f"there is no user {name}", hint="exhibit user list shows all of them.")
+        return user_of(found)
 
     # cases
     def case(self, case_id: CaseId) -> Case:

@@ -150,6 +150,7 @@ def test_redact_covers_every_face_on_every_frame_and_reports(clip, offline, caps
         (["--what", "faces,people"], 2),
         (["--what", "cats"], 2),
         (["--style", "invisible"], 2),
+        (["-o", "copy.mkv"], 2),
     ],
 )
 def test_what_nobody_here_can_find_is_refused_and_nothing_is_written(arguments, code, clip, offline):

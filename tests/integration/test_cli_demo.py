@@ -112,6 +112,7 @@ def test_the_case_goes_out_and_verifies_alone(played: Played, tmp_path: Path) ->
     made = played.exhibit("export", "TEST/7", "-o", str(out), "--json")
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
+    assert told["steps_not_done"] == {}
     assert (out / "data/DI-1/short.mp4").read_bytes() == played.clip.read_bytes()
     assert any("DRAFT" in path.name for path in (out / "data/DI-1").iterdir())
     checked = played.exhibit("verify", str(out), "--fingerprint", told["fingerprint"], "--json")
@@ -173,6 +174,19 @@ def test_the_doctor_finds_what_is_needed(played: Played) -> None:
     assert wrong.returncode == 1
     missing = {part["part"] for part in json.loads(wrong.stdout)["parts"] if part["state"] == "missing"}
     assert {"settings", "store"} <= missing
+
+
+def test_the_doctor_of_a_new_installation_misses_nothing_that_comes_by_itself(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [*EXHIBIT, "doctor", "--json", "--data", str(tmp_path / "new")],
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert {part["part"]: part["state"] for part in json.loads(ran.stdout)["parts"]}["store"] == "ok"
+    assert not (tmp_path / "new").exists(), "it only looks"
 
 
 def test_a_running_or_foreign_folder_is_not_emptied(played: Played, tmp_path: Path) -> None:

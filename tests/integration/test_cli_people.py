@@ -66,6 +66,9 @@ def test_disabling_ends_what_a_token_could_do(exhibit: Say, ledger: Ledger) -> N
     exhibit("user", "add", "watcher", "--role", "officer")
     token = exhibit("token", "create", "watcher", "--label", "drop folder", "--days", "30").strip()
     assert ledger.people.by_token(token)
+    assert as_json(exhibit("token", "create", "watcher", "--json"))["must_change_password"] is True, (
+        "it has to wait for that"
+    )
     exhibit("user", "disable", "watcher")
     assert ledger.people.by_token(token) is None
     exhibit("token", "create", "watcher", code=ExitCode.REFUSED)
@@ -91,6 +94,8 @@ def test_a_case_is_opened_for_somebody_and_the_log_says_who_did_it(exhibit: Say,
     assert actors == {"system:cli", "system:cli for dc.jones"}
     exhibit("case", "close", "NOT/A/CASE", code=ExitCode.REFUSED)
     exhibit("case", "create", "01AB/1/26", "--as", "dc.jones", code=ExitCode.REFUSED)
+    unknown = exhibit("case", "member", "add", "01AB/1/26", "ghost", code=ExitCode.REFUSED)
+    assert "user list" in unknown, "the name is wrong, not the case's reference"
     exhibit("case", "create", "01AB/2/26", code=ExitCode.WRONG_USE)
     exhibit("case", "member", "remove", "01AB/1/26", "dc.jones", code=ExitCode.REFUSED)
 

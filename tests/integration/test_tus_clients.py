@@ -359,6 +359,11 @@ def test_the_command_takes_a_folder_in_once_and_no_second_one_may(
     assert code == 0
     assert [json.loads(line)["state"] for line in said.splitlines()] == ["stored", "duplicate"]
     assert run(here, officer, *options, "--json") == (0, "")
+    (folder / "c.mp4").write_text("no video at all, only words")
+    assert run(here, officer, *options)[0] == 2
+    assert run(here, officer, *options) == (2, ""), "it is still not in"
+    (folder / "c.mp4").unlink()
+    assert run(here, officer, *options)[0] == 0
     with Taken.of(folder, here.base_url, Claims("WATCH/7", "cctv")).held(), pytest.raises(Busy):
         run(here, officer, *options)
     with pytest.raises(BadInput):

@@ -52,6 +52,9 @@ def test_steps_are_listed_cancelled_and_retried(house: Installation, exhibit: Ex
     assert (listed["step"], listed["state"], listed["exhibit"]) == ("probe", "ready", exhibit.id)
     shown = exhibit_program(house, "steps", "list")
     assert exhibit.reference in shown.stdout
+    assert "OP/7" in shown.stdout
+    assert said(house, "steps", "list", "--case", "OP/7", "--exhibit", exhibit.reference) == [listed]
+    assert said(house, "steps", "list", "--exhibit", exhibit.id) == [listed]
     assert listed["id"] in shown.stdout
 
     (cancelled,) = said(house, "steps", "cancel", listed["id"])
@@ -67,8 +70,18 @@ def test_steps_are_listed_cancelled_and_retried(house: Installation, exhibit: Ex
     events = house.storage.index.audit_of_exhibit(exhibit.id)
     assert [(e.verb, e.actor) for e in events if e.verb in {Verb.STEP_CANCELLED, Verb.STEP_ASKED}] == [
         (Verb.STEP_CANCELLED, "system:cli"),
-        (Verb.STEP_ASKED, member),
+        (Verb.STEP_ASKED, f"system:cli for {member}"),
     ]
+
+
+def test_a_case_that_goes_out_before_its_steps_are_done_says_so(
+    house: Installation, exhibit: Exhibit, tmp_path: Path
+) -> None:
+    assert exhibit.reference
+    assert said(house, "export", "OP/7", "-o", str(tmp_path / "one"))["steps_not_done"] == {"ready": 1}
+    shown = exhibit_program(house, "export", "OP/7", "-o", str(tmp_path / "two")).stdout
+    assert "1 ready" in shown
+    assert "exhibit steps list --case OP/7" in shown
 
 
 @pytest.mark.parametrize(
@@ -76,6 +89,7 @@ def test_steps_are_listed_cancelled_and_retried(house: Installation, exhibit: Ex
     [
         (("steps", "list", "--state", "asleep"), 2, "no such state: asleep"),
         (("steps", "list", "--case", "no/such"), 3, "case"),
+        (("steps", "list", "--exhibit", "AB/1"), 3, "together with --case"),
         (("steps", "retry", "0000"), 3, "no such step run"),
         (("worker", "--steps", "probe,dance"), 2, "no such step: dance"),
     ],
