@@ -76,7 +76,7 @@ def add(
     Exit code: 0 done; 1 the file is no model that can be run here; 2 wrong use; 3 there is such a line already.
     """
     if not file.is_file():
-        raise BadInput(f"{file} is not a file")
+        raise BadInput(f"{file} is not a file", hint="Check the name.")
     settings = load({"data_dir": data})
     line = _described(file, settings, quiet=as_json)
     chosen = task or line.task
@@ -208,7 +208,7 @@ def _labels(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         theirs, equals, ours = pair.partition("=")
         if not (theirs and equals and ours):
-            raise BadInput(f"--label {pair} is not of the form CLASS=OURS")
+            raise BadInput(f"--label {pair} is not of the form CLASS=OURS", hint="For example: --label pedestrian=person")
         labels[theirs] = ours
     return labels
 

@@ -20,6 +20,11 @@ def describe(path: Path) -> dict[str, Any]:
     if path.suffix.lower() == ".onnx":
         kind = _onnx_format(path)
         return {"format": kind.value, "task": ModelTask.FACES.value, "classes": ["face"]}
+    if path.suffix.lower() != ".pt":
+        raise WrongWeights(
+            f"{path.name} is no model file by its name",
+            hint="Give ultralytics weights (.pt), or YuNet or CenterFace (.onnx).",
+        )
     from detectors.yolo import classes_of
 
     classes = classes_of(path)
@@ -42,7 +47,10 @@ def _onnx_format(path: Path) -> ModelFormat:
     try:
         model = openvino.Core().read_model(path)
     except RuntimeError as exc:
-        raise WrongWeights(f"{path.name} is no ONNX network that can be read: {str(exc).splitlines()[0][:200]}") from exc
+        raise WrongWeights(
+            f"{path.name} is no ONNX network that can be read: it is cut off, damaged or something else",
+            hint="Copy it again from where it came from, and compare its SHA-256 with the one that is told there.",
+        ) from exc
     names = {name for output in model.outputs for name in output.get_names()}
     if {"cls_8", "obj_8", "bbox_8"} <= names:
         return ModelFormat.YUNET

@@ -17,6 +17,7 @@ def fetch(name: str, folder: Path) -> Path:
     os.environ.pop("YOLO_OFFLINE", None)
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_CONFIG_DIR"] = str(folder)
+    os.environ["YOLO_VERBOSE"] = "false"  # Its words about its settings would stand in our answer.
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
     file = name if name.endswith(".pt") else f"{name}.pt"

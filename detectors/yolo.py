@@ -191,8 +191,10 @@ def _load(path: Path) -> Any:
     try:
         model = YOLO(str(path), verbose=False)
     except _NOT_WEIGHTS as exc:
-        reason = str(exc).replace(str(path), path.name).splitlines()[0][:200] if str(exc) else type(exc).__name__
-        raise WrongWeights(f"{path.name} can't be loaded as ultralytics weights: {reason}") from exc
+        raise WrongWeights(
+            f"{path.name} can't be loaded as ultralytics weights: it is cut off, damaged or something else",
+            hint="Copy it again from where it came from, and compare its SHA-256 with the one that is told there.",
+        ) from exc
     if model.task != "detect":
         raise WrongWeights(f"{path.name} is a model for the task {model.task!r}", hint="Use detection weights.")
     return model

@@ -58,12 +58,16 @@ def test_add_takes_the_file_in_and_writes_its_line(data, tmp_path, capsys):
     assert sorted(p.name for p in (data / "models").iterdir()) == ["models.toml", "my-faces.onnx"]
 
 
-@pytest.mark.parametrize(("name", "content"), [("x.pt", b"no weights"), ("x.onnx", b"no network"), ("x.onnx", b"")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("x.pt", b"no weights"), ("x.onnx", b"no network"), ("x.onnx", b""), ("x.mp4", b"no model")]
+)
 def test_what_is_no_model_is_not_taken_in(name, content, data, tmp_path, capsys):
     (tmp_path / name).write_bytes(content)
     assert exhibit("models", "add", tmp_path / name) == 1
     assert not (data / "models").exists()
-    assert name in capsys.readouterr().err
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-2].startswith(name), "one sentence on what happened, one on what to do"
+    assert not any(word in said[-2] for word in ("Error", "Exception", "ERROR")), "in our words"
 
 
 def test_wrong_use_is_told(data, tmp_path):
