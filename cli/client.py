@@ -129,7 +129,7 @@ class Server:
         said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}".strip() for key, value in fields.items())
         headers = _TUS | {"Upload-Length": str(size_bytes), "Upload-Metadata": said}
         response = self._ask("POST", "/uploads/", headers=headers)
-        return urlsplit(urljoin(f"{self.address}/uploads/", response.headers["location"])).path
+        return urlsplit(urljoin(f"{self.address}/uploads/", _header(response, "location"))).path
 
     def offset(self, address: str) -> int:
         """How many bytes of the upload the server holds for good."""
@@ -139,7 +139,7 @@ class Server:
             # An answer to HEAD has no words in it; the record has.
             record = self.upload_record(address.rsplit("/", 1)[-1])
             raise Gone(record.error or str(gone), hint=record.hint or None) from gone
-        return int(response.headers["upload-offset"])
+        return int(_header(response, "upload-offset"))
 
     def append(self, address: str, offset: int, data: bytes) -> int:
         """Send the bytes at `offset`, with their SHA-256; the new offset."""
@@ -149,7 +149,7 @@ class Server:
             "Content-Type": "application/offset+octet-stream",
             "Upload-Checksum": f"sha256 {digest}",
         }
-        return int(self._ask("PATCH", address, headers=headers, content=data).headers["upload-offset"])
+        return int(_header(self._ask("PATCH", address, headers=headers, content=data), "upload-offset"))
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
@@ -165,8 +165,25 @@ class Server:
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:
-    found = response.json() if response.content else {}
+    try:
+        found = response.json() if response.content else {}
+    except ValueError as exc:
+        raise _stranger(response) from exc
     return found if isinstance(found, dict) else {}
+
+
+def _header(response: httpx.Response, name: str) -> str:
+    if (value := response.headers.get(name)) is None:
+        raise _stranger(response)
+    return str(value)
+
+
+def _stranger(response: httpx.Response) -> Unavailable:
+    """A gateway's own page, say: what should have been asked of exhibit was answered by something else."""
+    return Unavailable(
+        f"what answers at {response.url.host} is not exhibit",
+        hint="Check the address; a gateway in between may want somebody to sign in first.",
+    )
 
 
 def _error(response: httpx.Response) -> ExhibitError:
