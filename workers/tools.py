@@ -86,7 +86,8 @@ class Tools:
         path = self.scratch / (name or output.name)
         with self.stop.may_interrupt():
             self.store.fetch(output.key, path)
-        if sha256_of(path) != output.sha256:
+            digest = sha256_of(path)
+        if digest != output.sha256:
             raise DigestMismatch(
                 f"{output.name} in the store is not what was recorded", hint=f"Retry the step {output.step.value}."
             )
@@ -130,10 +131,10 @@ class Tools:
             key = keys.derived(run.exhibit_id, run.step, recipe.digest, run.attempt, place)
         else:
             key = keys.case_export(run.case_id or "", run.id, run.attempt, file_name or name)
-        digest = sha256_of(path)
         content_type = _CONTENT_TYPES.get(path.suffix, "application/octet-stream")
         self.stored.append(key)
         with self.stop.may_interrupt():
+            digest = sha256_of(path)
             stored = self.store.put_file(key, path, content_type)
         return NewOutput(name, key, digest, stored.size_bytes, content_type, details)
 

@@ -269,6 +269,26 @@ def test_a_result_waits_for_rows_that_others_hold(shop: Workshop, clip: Path, mo
     assert (run.state, run.attempt) == (StepState.DONE, 1), "what was made is not thrown away"
 
 
+def test_an_export_is_handed_back_in_the_middle_of_a_file(
+    shop: Workshop, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.exhibit(clip)
+    asked = shop.house.storage.ledger.steps.ask(shop.user.name, Step.EXPORT, case_id=shop.case.id)
+    read_on: list[int] = []
+
+    def told_meanwhile(*_: object, **__: object) -> Iterator[bytes]:
+        shop.stop.ask()
+        for number in range(3):
+            read_on.append(number)
+            yield b"a long recording"
+
+    monkeypatch.setattr(type(shop.house.storage.store), "read", told_meanwhile)
+    shop.work(Step.EXPORT)
+    run = shop.house.storage.index.step_run(asked.id)
+    assert (run.state, run.killed) == (StepState.READY, 0)
+    assert read_on == [0]
+
+
 @pytest.mark.parametrize("passing", [Busy("held"), DatabaseDown("restarting")])
 def test_a_lease_outlives_what_passes(shop: Workshop, clip: Path, passing: ExhibitError) -> None:
     shop.exhibit(clip)

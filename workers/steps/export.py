@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -13,7 +14,7 @@ from evidence.audit import AuditEvent
 from evidence.case import CaseId
 from evidence.errors import NotFound
 from evidence.exhibit import Exhibit
-from evidence.ports import ObjectStore
+from evidence.ports import ObjectStore, Progress
 from evidence.steps import Step, StepRun
 from storage.index import Index, Output
 from storage.ledger.steps import Result
@@ -31,7 +32,7 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     contents = contents_of(tools.index, tools.store, case_id, made_by=step_run.requested_by, made_at=made_at)
     recipe = tools.recipe(Step.EXPORT, {"run": step_run.id, "files": [file.sha256 for file in contents.files]})
     name = safe_name(f"{contents.case_reference.replace('/', '-')}-{made_at:%Y%m%dT%H%M%SZ}.zip")
-    written = write_bag(tools.scratch / name, contents, tools.progress)
+    written = write_bag(tools.scratch / name, _watched(contents, tools.progress), tools.progress)
     details = {
         "fingerprint": written.fingerprint,
         "files": written.files,
@@ -41,6 +42,19 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     output = tools.publish(step_run, recipe, written.path, details)
     note = f"{written.files} files; fingerprint {written.fingerprint}"
     return Result(recipe.digest, [output], note=note)
+
+
+def _watched(contents: Contents, progress: Progress) -> Contents:
+    """The same, looking at every chunk whether the work has to stop: one recording may take minutes to copy."""
+
+    def chunks(number: int, file: BagFile) -> Iterator[bytes]:
+        for chunk in file.read():
+            progress(number, len(contents.files))
+            yield chunk
+
+    return replace(
+        contents, files=tuple(replace(file, read=partial(chunks, n, file)) for n, file in enumerate(contents.files))
+    )
 
 
 def contents_of(index: Index, store: ObjectStore, case_id: CaseId, *, made_by: str, made_at: datetime) -> Contents:
