@@ -26,6 +26,15 @@ _SESSION = " ".join(
         "tcp_keepalives_count": 3,
     }.items()
 )
+# And a server that vanishes without a word must not hold us: by themselves connections wait for hours.
+_CONNECTING = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": _SESSION,
+}
 _DISK_FULL = "53100"
 _READ_ONLY = "25006"
 _UNDEFINED_TABLE = "42P01"
@@ -44,7 +53,7 @@ def open_engine(url: str, *, pool_size: int = 16, max_overflow: int = 16) -> Eng
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "application_name": "exhibit", "options": _SESSION},
+        connect_args={**_CONNECTING, "application_name": "exhibit"},
     )
 
 
@@ -54,7 +63,7 @@ def open_single(engine: Engine) -> Engine:
         engine.url,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args={"connect_timeout": 5, "application_name": "exhibit lock", "options": _SESSION},
+        connect_args={**_CONNECTING, "application_name": "exhibit lock"},
     )
 
 
