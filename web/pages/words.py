@@ -112,7 +112,6 @@ DONE = {
     "filed": "The exhibit was filed to its case.",
     "user-disabled": "The user was disabled, and signed out everywhere.",
     "password-changed": "Your password was changed.",
-    "uploaded": "The file arrived. It is being checked.",
 }
 """What a page says after a form was carried out, by the word in `?done=`."""
 
