@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 ALL_STEPS = frozenset(Step)
 _SHIFT_S = 600
 """After so long a work-horse takes no further step and is replaced by a fresh one."""
-_GRACE_S = 60
+_AROUND_S = 4 * 3600
+"""What fetching an original and storing a result may take, around the child."""
 _RESTART_AFTER_S = 2.0
 
 
@@ -99,10 +100,10 @@ def _worker(settings: Settings, steps: frozenset[Step], stop: Stop) -> None:
 
         def look(rung: bool) -> None:
             # A work-horse is only forked when there is something to claim: rings outlive the work they told of.
-            if not waiting(storage):
+            if not waiting(storage, steps):
                 return
             horse = WorkHorse(lambda told: work_horse(told, rung), stop)
-            if not horse.run(listener.still_here, _SHIFT_S + settings.step_timeout_s + _GRACE_S):
+            if not horse.run(listener.still_here, _SHIFT_S + settings.step_timeout_s + _AROUND_S):
                 stop.wait(settings.sweep_s)
 
         _log.info("worker %s is ready", name)

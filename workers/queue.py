@@ -202,7 +202,11 @@ class WorkHorse:
         self._process = multiprocessing.get_context("fork").Process(target=self._run, args=(os.getpid(),))
 
     def run(self, while_waiting: Callable[[], None], timeout_s: float) -> bool:
-        """Start it and wait for its end; whether it ended well. After `timeout_s` it is taken down."""
+        """Start it and wait for its end; whether it ended well.
+
+        After `timeout_s` it is killed, and not asked to hand its step back: the lease runs out and a killed attempt is
+        counted, so that no step is begun for ever.
+        """
         if self._stop.asked:
             return True
         with signals_held():
@@ -216,13 +220,13 @@ class WorkHorse:
             if time.monotonic() > next_sign:
                 next_sign = time.monotonic() + MONITORING_S
                 while_waiting()
-        self._take_down()
+        self._take_down(late=time.monotonic() >= deadline)
         code = self._process.exitcode
         self._process.close()
         return code == 0
 
-    def _take_down(self) -> None:
-        if self._process.is_alive():
+    def _take_down(self, *, late: bool) -> None:
+        if self._process.is_alive() and not late:
             self._process.terminate()
             self._process.join(_TAKEN_DOWN_S)
         if self._process.is_alive():

@@ -73,7 +73,7 @@ class Runner:
             if run is None:
                 return ran
             if wake_others and ran == 0:
-                self._bell.ring(self._steps_of.ready_count())
+                self._bell.ring(self._steps_of.ready_count(frozenset(Step)))
             with log_context(run=run.id, step=run.step.value, exhibit=run.exhibit_id or "", case=run.case_id or ""):
                 self._attend(run)
             ran += 1

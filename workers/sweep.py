@@ -10,19 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evidence.errors import Unavailable
+from evidence.steps import Step
 from storage.open import Storage
 
 _log = logging.getLogger(__name__)
 _LOCK = ".lock"
 
 
-def waiting(storage: Storage) -> int:
-    """How many rows a worker could claim now, rung for or not; 0 while the database can't be asked.
+def waiting(storage: Storage, steps: frozenset[Step]) -> int:
+    """How many rows of these steps could be claimed now, rung for or not; 0 while the database can't be asked.
 
     Rows whose worker fell silent count too: the claim takes them over once their lease has run out.
     """
     try:
-        return storage.ledger.steps.ready_count()
+        return storage.ledger.steps.ready_count(steps)
     except Unavailable as exc:
         _log.warning("the rows can't be looked at: %s", exc)
         return 0

@@ -85,16 +85,11 @@ class StepLedger(Writer):
                     claimed = update(step_runs).where(step_runs.c.id == row.id).values(new).returning(step_runs)
                     return step_run_of(connection.execute(claimed).one())
 
-    def renew(self, run: StepRun, lease: timedelta, log_tail: str | None = None) -> bool:
-        """Hold on to it. False when another attempt has the row by now: stop and throw the output away.
-
-        `log_tail` is what the child said last: it is all that is left when this worker dies too.
-        """
-        new: dict[str, Any] = {"lease_until": func.now() + lease}
-        if log_tail is not None:
-            new["log_tail"] = clean(log_tail)[-_LONGEST_LOG:]
+    def renew(self, run: StepRun, lease: timedelta) -> bool:
+        """Hold on to it. False when another attempt has the row by now: stop and throw the output away."""
+        renewed = update(step_runs).where(_mine(run)).values(lease_until=func.now() + lease)
         with self._transaction() as (connection, _now):
-            return bool(connection.execute(update(step_runs).where(_mine(run)).values(new)).rowcount)
+            return bool(connection.execute(renewed).rowcount)
 
     def progress(self, run: StepRun, done: int, total: int) -> bool:
         """Write progress. False when the person asked to cancel. Raises: Fenced."""
@@ -230,10 +225,11 @@ class StepLedger(Writer):
             self._log(connection, _act(actor.name, Verb.STEP_CANCELLED, run, exhibit, was=run.state), now)
         return step_run_of(row)
 
-    def ready_count(self) -> int:
-        """Rows that a worker could claim now."""
+    def ready_count(self, steps: frozenset[Step]) -> int:
+        """Rows that a worker of these steps could claim now."""
+        counted = select(func.count()).select_from(step_runs).where(_claimable(steps))
         with self._transaction() as (connection, _now):
-            return int(connection.execute(select(func.count()).select_from(step_runs).where(_claimable())).scalar_one())
+            return int(connection.execute(counted).scalar_one())
 
     def _end(self, connection: Connection, row: AnyRow, state: StepState, now: datetime, **new: str) -> None:
         verbs = {
@@ -258,11 +254,14 @@ class StepLedger(Writer):
         self._end(connection, row, StepState.QUARANTINED, now, error=error, hint=hint)
 
 
-def _claimable() -> ColumnElement[bool]:
+def _claimable(steps: frozenset[Step]) -> ColumnElement[bool]:
     waits = or_(step_runs.c.not_before.is_(None), step_runs.c.not_before <= func.now())
-    return or_(
-        and_(step_runs.c.state == StepState.READY.value, waits),
-        and_(step_runs.c.state == StepState.RUNNING.value, step_runs.c.lease_until < func.now()),
+    return and_(
+        step_runs.c.step.in_([step.value for step in steps]),
+        or_(
+            and_(step_runs.c.state == StepState.READY.value, waits),
+            and_(step_runs.c.state == StepState.RUNNING.value, step_runs.c.lease_until < func.now()),
+        ),
     )
 
 
@@ -275,7 +274,7 @@ def _best_claimable(steps: frozenset[Step]) -> Select[Any]:
         .join(exhibits, exhibits.c.id == step_runs.c.exhibit_id, isouter=True)
         .join(of_exhibit, of_exhibit.c.id == exhibits.c.case_id, isouter=True)
         .join(of_export, of_export.c.id == step_runs.c.case_id, isouter=True)
-        .where(step_runs.c.step.in_([step.value for step in steps]), _claimable())
+        .where(_claimable(steps))
         .order_by(urgent.desc(), rerun, *step_order)
         .limit(1)
         .with_for_update(of=step_runs, skip_locked=True)

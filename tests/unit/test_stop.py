@@ -7,9 +7,11 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from workers.queue import WorkHorse
 from workers.stop import HandBack, Stop, signals_held
 
 
@@ -98,3 +100,15 @@ def test_a_held_signal_arrives_afterwards() -> None:
         assert seen == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_work_horse_that_takes_too_long_is_killed_and_not_asked_to_hand_back(tmp_path: Path) -> None:
+    """Handed back it would begin anew, and take too long again, for ever; a killed attempt is counted."""
+
+    def work(told: Stop) -> None:
+        while not told.asked:
+            time.sleep(0.01)
+        (tmp_path / "handed back").touch()
+
+    assert not WorkHorse(work, Stop()).run(lambda: None, timeout_s=0.2)
+    assert not (tmp_path / "handed back").exists()
