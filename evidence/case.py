@@ -80,14 +80,6 @@ class Case:
     created_by: UserId
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    case_id: CaseId
-    user_id: UserId
-    added_at: datetime
-    added_by: UserId
-
-
 _N, _O, _M = Relation.NONE, Relation.OWN, Relation.MEMBER
 _ALLOWED: dict[Act, dict[Role, frozenset[Relation]]] = {
     Act.CREATE_CASE: {Role.INVESTIGATOR: frozenset({_N}), Role.SUPERVISOR: frozenset({_N}), Role.ADMIN: frozenset({_N})},

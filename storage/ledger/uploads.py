@@ -223,7 +223,7 @@ class UploadLedger(Writer):
         self._end_check(upload, UploadState.REFUSED, error, hint)
 
     def fail(self, upload: Upload, error: str, hint: str) -> None:
-        """A check that can't be finished for a reason that isn't the file's; the bytes stay staged, `reopen` goes on.
+        """A check that can't be finished for a reason that isn't the file's; the bytes stay staged, `reopen_failed` goes on.
 
         Raises: Fenced.
         """
@@ -246,16 +246,6 @@ class UploadLedger(Writer):
             details = {"upload": upload.id, "state": state.value, "error": error}
             act = Act("system:receive", Verb.UPLOAD_REFUSED, upload.case_id, upload.exhibit_id, details)
             self._log(connection, act, now)
-
-    def reopen(self, upload_id: UploadId) -> Upload:
-        """Check a FAILED upload again: its bytes are still here. Raises: NotFound, Conflict when it hasn't failed."""
-        with self._transaction() as (connection, now):
-            failed = and_(uploads.c.id == upload_id, uploads.c.state == UploadState.FAILED.value)
-            new = {"state": UploadState.CHECKING.value, "error": "", "hint": "", "lease_until": None, "updated_at": now}
-            if not connection.execute(update(uploads).where(failed).values(new)).rowcount:
-                upload = read_upload(connection, upload_id)
-                raise Conflict(f"this upload is {upload.state.value}", hint="Only a failed check can be started again.")
-            return read_upload(connection, upload_id)
 
     def reopen_failed(self, before: datetime) -> int:
         """Check all FAILED uploads again that have stood so since `before`: what was in the way may be gone. How many."""
