@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -239,6 +241,23 @@ def test_thumbnails_and_posters_are_footage_too(world: World) -> None:
         (Verb.FETCHED, "tracks.json"),
         (Verb.FETCHED, "original"),
     ]
+
+
+def test_what_a_page_offers_for_download_is_logged_as_fetched_also_after_it_was_watched(world: World) -> None:
+    session = world.here.sign_in(world.maker)
+    page = session.get(f"/exhibits/{world.exhibit.id}").text
+    source = re.search(r'<video[^>]* src="([^"#]*)', page, re.DOTALL)
+    assert source
+    assert session.get(html.unescape(source[1])).status_code == 200
+    links = re.findall(r'<a [^>]*href="([^"]*)"[^>]*>Download', page)
+    assert len(links) >= 5
+    before = world.here.last_event()
+    for link in links:
+        answer = session.get(html.unescape(link))
+        assert answer.status_code == 200, link
+        assert answer.headers["content-disposition"].startswith("attachment"), link
+    # The player and the list of copies offer the playable copy: one object.
+    assert [e.verb for e in world.handed_out(before)] == [Verb.FETCHED] * (len(links) - 1)
 
 
 def test_the_event_is_committed_before_the_first_byte_leaves(world: World) -> None:

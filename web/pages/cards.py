@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from evidence.case import Act
 from evidence.exhibit import Exhibit, ExhibitState
@@ -35,9 +35,10 @@ def exhibit_path(exhibit_id: str) -> str:
     return f"/exhibits/{exhibit_id}"
 
 
-def output_url(exhibit_id: str, name: str, run: str = "") -> str:
-    """Where the API hands out that output (and logs the viewing)."""
-    return f"{API}/exhibits/{exhibit_id}/outputs/{quote(name, safe='')}" + (f"?run={run}" if run else "")
+def output_url(exhibit_id: str, name: str, run: str = "", *, download: bool = False) -> str:
+    """Where the API hands out that output, and logs the viewing; a `download` is another act than a viewing."""
+    asked = ({"run": run} if run else {}) | ({"download": "true"} if download else {})
+    return f"{API}/exhibits/{exhibit_id}/outputs/{quote(name, safe='')}" + (f"?{urlencode(asked)}" if asked else "")
 
 
 def share_of(line: StepLine) -> float | None:

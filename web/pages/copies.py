@@ -51,7 +51,7 @@ def copies(view: ExhibitView) -> list[Copy]:
         Copy(
             "Original",
             f"{exhibit.filename} · {size(exhibit.size_bytes)} · exactly as it came",
-            output_url(exhibit.id, "original"),
+            output_url(exhibit.id, "original", download=True),
             exhibit.sha256.hex,
         )
     ]
@@ -82,7 +82,8 @@ def _video_of(outputs: Sequence[Output], line: StepLine) -> Output | None:
 
 def _made(output: Output, name: str, what: str) -> Copy:
     exhibit = output.exhibit_id or ""
-    return Copy(name, f"{what} · {size(output.size_bytes)}", output_url(exhibit, output.name), output.sha256)
+    url = output_url(exhibit, output.name, download=True)
+    return Copy(name, f"{what} · {size(output.size_bytes)}", url, output.sha256)
 
 
 def _clip(line: StepLine, output: Output | None) -> Copy:
@@ -117,7 +118,7 @@ def _asked_copy(name: str, facts: str, line: StepLine, output: Output | None, *,
     return Copy(
         name=name,
         facts=" · ".join(bit for bit in bits if bit),
-        url=output_url(output.exhibit_id or "", output.name, run.id) if output else "",
+        url=output_url(output.exhibit_id or "", output.name, run.id, download=True) if output else "",
         sha256=output.sha256 if output else "",
         draft=draft,
         run=run,

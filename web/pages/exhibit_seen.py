@@ -37,6 +37,7 @@ class Source:
     key: str
     name: str
     url: str
+    download: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ def _sources(view: ExhibitView) -> list[Source]:
     for key, (name, step) in _SHOWN.items():
         newest = next((o for o in view.outputs if o.step is step and o.content_type.startswith("video/")), None)
         if newest:
-            found.append(Source(key, name, output_url(view.exhibit.id, newest.name, newest.step_run_id)))
+            of = view.exhibit.id, newest.name, newest.step_run_id
+            found.append(Source(key, name, output_url(*of), output_url(*of, download=True)))
     return found
 
 
