@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -24,15 +27,25 @@ def serve(
 
     Example: exhibit serve --port 8642
 
-    Exit code: 0 stopped; 2 wrong setting; 4 a part is down or at another version.
+    Exit code: 0 stopped; 2 wrong setting; 3 the port is taken; 4 a part is down or at another version.
     """
     settings = load({"data_dir": data, "host": host, "port": port})
     logs.set_up(settings.log_level)
     from storage import embedded
     from web.app import run_server
 
-    with embedded.running(settings) as ready:
-        run_server(ready)
+    # Once uvicorn has ended it sends itself the signal that ended it: with this, that is an ordinary end.
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with embedded.running(settings) as ready:
+            run_server(ready)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
+    sys.exit(0)
 
 
 def migrate(

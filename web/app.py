@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import socket
@@ -19,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from config.settings import Settings
 from evidence.case import Act
-from evidence.errors import BadInput
+from evidence.errors import BadInput, Conflict
 from ingest.receive import Receiver
 from ingest.tus import tus_router
 from ingest.uploads import Staging
@@ -214,7 +215,8 @@ def _bind(settings: Settings) -> socket.socket:
     except OSError as exc:
         if listener is not None:
             listener.close()
-        raise BadInput(
+        taken = exc.errno == errno.EADDRINUSE
+        raise (Conflict if taken else BadInput)(
             f"can't listen at {settings.host}, port {settings.port}: {exc.strerror}",
             hint="Is exhibit running already? Choose another port with --port.",
         ) from exc

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from config.settings import Settings, load
 from evidence import errors
 from evidence.case import Role
-from evidence.errors import BadInput, DatabaseDown, ExhibitError, NotAllowed
+from evidence.errors import BadInput, Conflict, DatabaseDown, ExhibitError, NotAllowed
 from tests.factories import PASSWORD
 from tests.served import API, Person, Served, own_settings, served
 from tests.services import Services
@@ -473,7 +473,7 @@ def test_a_certificate_that_is_none_is_said_plainly(services: Services, tmp_path
 
 def test_a_port_in_use_is_said_plainly(here: Served, plain: Settings) -> None:
     port = int(here.base_url.rpartition(":")[2])
-    with pytest.raises(BadInput, match=f"port {port}"):
+    with pytest.raises(Conflict, match=f"port {port}"):
         run_server(plain.model_copy(update={"port": port}))
 
 

@@ -192,6 +192,19 @@ def test_what_is_configured_is_used_and_left_alone(
     assert parts["locks"].found == "every original in a case is locked well into the future"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_web_server_alone_ends_well_and_leaves_nothing_running(data: Path, number: signal.Signals) -> None:
+    subprocess.run([*EXHIBIT, "migrate", "--data", str(data)], env=environ(), capture_output=True, check=True)
+    command = [*EXHIBIT, "serve", "--data", str(data), "--port", "0"]
+    with subprocess.Popen(command, env=environ(), stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
+        assert next((line for line in serving.stderr if "startup complete" in line), ""), "it serves"
+        serving.send_signal(number)
+        serving.communicate(timeout=40)
+    assert serving.returncode == 0
+    assert not processes_of(data)
+
+
 def test_a_wrong_setting_and_a_dead_part_are_told_in_a_sentence(data: Path) -> None:
     wrong = subprocess.run(
         [*EXHIBIT, "up", "--data", str(data)],
