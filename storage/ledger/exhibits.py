@@ -15,7 +15,7 @@ from evidence.case import CaseId, CaseState, User
 from evidence.errors import CaseClosed, Conflict, Fenced, NotFound
 from evidence.exhibit import Condition, Digest, Exhibit, ExhibitId, FileType
 from evidence.steps import next_steps
-from storage.ledger.graph import AUTOMATIC, new_step_row
+from storage.ledger.graph import AUTOMATIC, new_step_row, renamed
 from storage.ledger.uploads import Upload, UploadState, held
 from storage.ledger.writer import Act, Writer
 from storage.rows import exhibit_of, user_of
@@ -76,6 +76,8 @@ class ExhibitLedger(Writer):
     def file(self, actor: User, exhibit_id: ExhibitId, case_id: CaseId) -> Exhibit:
         """Move an exhibit from the tray to a case; it gets a reference there and keeps its analysis.
 
+        Copies that bear another reference than the new one are made anew.
+
         Raises: NotFound, CaseClosed, Conflict when it is filed already or the case holds the same bytes.
         """
         with self._transaction() as (connection, now):
@@ -95,7 +97,8 @@ class ExhibitLedger(Writer):
                 row = connection.execute(update(exhibits).where(this).values(new).returning(exhibits)).one()
             except IntegrityError as exc:
                 raise Conflict(f"case {case.reference} holds this file already") from exc
-            details = {"reference": reference, "was": exhibit.reference, "case": case.reference}
+            ready = [] if reference == exhibit.reference else renamed(connection, exhibit_id)
+            details = {"reference": reference, "was": exhibit.reference, "case": case.reference, "ready": ready}
             self._log(connection, Act(actor.name, Verb.EXHIBIT_FILED, case_id, exhibit_id, details), now)
         return exhibit_of(row)
 

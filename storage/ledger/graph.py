@@ -20,6 +20,7 @@ AUTOMATIC = "system:steps"
 # What stands on a result that is no longer the newest is made anew. A person who cancelled a step meant it, and
 # a quarantined one needs a person's look first. A running one is overtaken: its fence no longer holds.
 _OVERTAKEN = frozenset({StepState.DONE, StepState.FAILED, StepState.RUNNING})
+_BEARS_REFERENCE = frozenset({Step.ANNOTATE, Step.REDACT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,21 @@ def follow_up(connection: Connection, exhibit: Exhibit, ended: Step, now: dateti
         connection.execute(update(step_runs).where(step_runs.c.id.in_(ids)).values(again()))
     named = [(w.step, w.segment) for w in wanted] + [(r.step, r.segment) for r in stale]
     return [f"{step.value}/{segment}" for step, segment in named]
+
+
+def renamed(connection: Connection, exhibit_id: str) -> list[str]:
+    """Make what bears the exhibit's reference anew: the old one may be another exhibit's in the new case.
+
+    The caller holds the exhibit's row. Gives the names of what became ready.
+    """
+    stale = [
+        step_runs.c.exhibit_id == exhibit_id,
+        step_runs.c.requested_by == AUTOMATIC,
+        step_runs.c.step.in_([step.value for step in _BEARS_REFERENCE]),
+        step_runs.c.state.in_([state.value for state in _OVERTAKEN]),
+    ]
+    made_ready = update(step_runs).where(*stale).values(again()).returning(step_runs.c.step, step_runs.c.segment)
+    return sorted(f"{row.step}/{row.segment}" for row in connection.execute(made_ready))
 
 
 def _automatic_rows(connection: Connection, exhibit: Exhibit) -> list[_Row]:

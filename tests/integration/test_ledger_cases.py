@@ -11,6 +11,7 @@ from evidence.audit import Verb
 from evidence.case import CaseId, CaseState, Relation, Role, User, UserId
 from evidence.errors import BadInput, CaseClosed, Conflict, NotFound
 from evidence.exhibit import Exhibit
+from evidence.steps import Step, StepState
 from storage.index import Index, Query
 from storage.ledger import Ledger
 from tests.conftest import FixedClock
@@ -244,7 +245,9 @@ def test_the_tray_and_own_uploads(ledger: Ledger, index: Index, make: Factory, c
     assert index.relations(other, exhibit=filed) == frozenset()
 
 
-def test_filing_from_the_tray_keeps_the_analysis(ledger: Ledger, index: Index, make: Factory) -> None:
+def test_filing_from_the_tray_keeps_the_analysis_and_makes_anew_what_bears_the_old_reference(
+    ledger: Ledger, index: Index, make: Factory
+) -> None:
     officer, supervisor = make.user(Role.OFFICER, display_name="Alan Bo Cole"), make.user(Role.SUPERVISOR)
     tray = make.exhibit(officer, claimed="x")
     make.analysed(tray)
@@ -254,7 +257,11 @@ def test_filing_from_the_tray_keeps_the_analysis(ledger: Ledger, index: Index, m
     assert (tray.reference, filed.reference) == ("ABC/1", "ABC/2")
     assert index.exhibit(tray.id) == filed
     assert index.tracks(tray.id)
-    assert {run.state.value for run in index.step_runs(tray.id)} == {"done"}
+    ready = {run.step for run in index.step_runs(tray.id) if run.state is StepState.READY}
+    assert ready == {Step.ANNOTATE, Step.REDACT}, "ABC/1 is another exhibit in this case"
+    for step in ready:
+        make.finish(make.claim(step))
+    assert {run.state for run in index.step_runs(tray.id)} == {StepState.DONE}
     history = [event.verb for event in index.audit_of_case(case.id)]
     assert history.count(Verb.EXHIBIT_RECEIVED) == 2, "what happened before it was filed belongs to its history"
     assert Verb.EXHIBIT_FILED in history
