@@ -186,7 +186,8 @@ def test_what_is_no_video_is_refused_and_nothing_is_written(content, offline, tm
     assert not (offline / "copy.mp4").exists()
 
 
-def test_a_wrong_model_file_stops_the_run(clip, offline):
+def test_a_wrong_model_file_stops_the_run(clip, offline, monkeypatch):
+    monkeypatch.setenv("EXHIBIT_FACE_MODELS", "yunet")
     folder = offline / "no-models"
     folder.mkdir()
     (folder / "face_detection_yunet_2023mar.onnx").write_bytes(b"not the model")
