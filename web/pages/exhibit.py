@@ -36,8 +36,8 @@ _LIVE = {
 }
 """Part of the page → its template."""
 _LONGEST_S = 10**7
-_HISTORY_LINES = 40
-"""The newest; the whole of it is in the custody log of the case."""
+_HISTORY_LINES = 20
+"""The newest; the others stand folded below them."""
 
 
 @router.get("/exhibits/{exhibit_id}", **asks(Act.SEE_EXHIBIT))
@@ -86,7 +86,7 @@ def _page(
         jump=next((line for line in things["tracks"] if str(line.row.track_id) == track), None),
         label=label,
         history=lines[:_HISTORY_LINES],
-        history_goes_on=len(lines) > _HISTORY_LINES,
+        earlier=lines[_HISTORY_LINES:],
         facts=facts(view),
         form=form or {},
         errors=errors or {},
