@@ -129,6 +129,7 @@ def test_redact_covers_every_face_on_every_frame_and_reports(clip, offline, caps
     said = json.loads(report.read_text())
     assert said["draft"] is True
     assert {line["what"] for line in said["not_looked_for"]} == {"people", "plates"}
+    assert [(model["name"], len(model["sha256"])) for model in said["models"]] == [("centerface", 64)]
     assert said["frames_in"] == said["frames_out"] == 75
     assert "draft" in capsys.readouterr().out
     assert clip.read_bytes() == before

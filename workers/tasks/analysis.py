@@ -29,6 +29,7 @@ class Analysis:
     tracks: tuple[Track, ...]
     looked_for: tuple[str, ...]
     not_looked_for: tuple[Mapping[str, Any], ...]
+    models: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def frame_count(self) -> int:
@@ -68,6 +69,7 @@ def read(path: Path) -> Analysis:
             tracks=tuple(track_from_json(track) for track in value["tracks"]),
             looked_for=tuple(value.get("looked_for", ())),
             not_looked_for=tuple(value.get("not_looked_for", ())),
+            models=tuple(value.get("models", ())),
         )
         if value["frame_count"] != analysis.frame_count:
             raise ValueError("frame_count and frame_pts differ")

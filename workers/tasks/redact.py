@@ -6,7 +6,7 @@ file's title says so), `reference` (of the exhibit), `stream_index`, `max_pixels
 In `out`: `redacted.mp4` and `report.json`::
 
     {"draft", "reference", "redaction", "frames_in", "frames_out", "frames_masked", "masks",
-     "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "audio": [lines], "video": [lines],
+     "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "models", "audio": [lines], "video": [lines],
      "left_out": [lines], "damage": [lines], "damage_count", "encoding", "size_wh", "shift_s"}
 
 Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks
@@ -96,6 +96,7 @@ class _Covering:
             "tracks_hidden": dict(sorted(hidden.items())),
             "looked_for": list(self._analysis.looked_for),
             "not_looked_for": [dict(line) for line in self._analysis.not_looked_for],
+            "models": [dict(model) for model in self._analysis.models],
             **{name: value for name, value in written.to_json().items() if name != "frames"},
         }
 
