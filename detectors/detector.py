@@ -91,7 +91,8 @@ class Letterbox:
 
     inner_wh: tuple[int, int]
     outer_wh: tuple[int, int]
-    padding: int
+    padding: int | None
+    """The grey around the picture; None: the picture mirrored at its edges."""
 
     @property
     def offset_xy(self) -> tuple[int, int]:
@@ -106,6 +107,10 @@ class Letterbox:
         if self.inner_wh == self.outer_wh:
             return np.ascontiguousarray(picture)
         x, y = self.offset_xy
+        if self.padding is None:
+            right, bottom = self.outer_wh[0] - w - x, self.outer_wh[1] - h - y
+            mirrored: Picture = cv2.copyMakeBorder(picture, y, bottom, x, right, cv2.BORDER_REFLECT)
+            return mirrored
         filled = np.full((self.outer_wh[1], self.outer_wh[0], 3), self.padding, np.uint8)
         filled[y : y + h, x : x + w] = picture
         return filled
@@ -123,6 +128,14 @@ def letterbox(size_wh: tuple[int, int], longest: int, padding: int) -> Letterbox
     scale = longest / max(size_wh)
     w, h = (max(1, round(side * scale)) for side in size_wh)
     return Letterbox((w, h), (math.ceil(w / STRIDE) * STRIDE, math.ceil(h / STRIDE) * STRIDE), padding)
+
+
+def mirrored(size_wh: tuple[int, int], longest: int, border: float) -> Letterbox:
+    """As `letterbox`, with at least `border` of the picture's longer side mirrored around it."""
+    inside = letterbox(size_wh, round(longest / (1 + 2 * border)), 0).inner_wh
+    room = round(2 * border * max(inside))
+    w, h = (math.ceil((side + room) / STRIDE) * STRIDE for side in inside)
+    return Letterbox(inside, (w, h), None)
 
 
 def suppress(box_xyxy: Boxes, score: Scores, group: npt.NDArray[np.int64], iou: float, most: int) -> npt.NDArray[np.int64]:
