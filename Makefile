@@ -24,7 +24,12 @@ ifneq ($(wildcard $(SHARED)),)
 export EXHIBIT_TEST_DATA ?= $(abspath $(SHARED))
 endif
 
-.PHONY: help setup demo up test e2e check format pictures lock tree clean minio
+SCORERS := ../shared/eval
+ifneq ($(wildcard $(SCORERS)),)
+export EXHIBIT_EVAL ?= $(abspath $(SCORERS))
+endif
+
+.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -79,8 +84,19 @@ format: setup ## put the code into its one format
 pictures: demo ## the README's before/after picture, from the demo
 	@$(BIN)/python docs/pictures/make.py
 
+# What checks the engine shares no code with it: the scorers have packages of their own.
+$(CACHE)/quality/scorers/.ready: requirements/scorers.txt | $(BIN)/uv
+	@mkdir -p $(@D)
+	$(PYTHON) -m venv --clear --without-pip $(@D)
+	$(BIN)/uv pip install -q --python $(@D)/bin/python --require-hashes --no-deps -r requirements/scorers.txt
+	@touch $@
+
+QUALITY ?=
+quality: setup $(CACHE)/quality/scorers/.ready ## leaks and over-redaction as shipped, into docs/quality.md (QUALITY="--seeds 1 2 3")
+	@EXHIBIT_CACHE="$(CACHE)" $(BIN)/python -m benchmarks.quality --scorer-python "$(CACHE)/quality/scorers/bin/python" $(QUALITY)
+
 lock: | $(BIN)/uv ## choose versions anew from requirements/*.in
-	cd requirements && for f in runtime dev; do ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header \
+	cd requirements && for f in runtime dev scorers; do ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --python-platform x86_64-manylinux_2_28 --override overrides.txt $$f.in -o $$f.txt; done
 
 tree: ## the rooms and how large they are
