@@ -14,7 +14,6 @@ JOBS ?= 2
 export YOLO_AUTOINSTALL := false
 export YOLO_OFFLINE := true
 export OPENVINO_TELEMETRY_OPT_OUT := 1
-export PYTHONDONTWRITEBYTECODE := 1
 # A network whose proxy looks into TLS has its authority in the system's store.
 export UV_SYSTEM_CERTS := 1
 ifneq ($(wildcard $(SHARED)/models),)

@@ -211,6 +211,8 @@ def valkey_socket(sockets: Path) -> Path:
 
 def _start(name: str, arguments: list[str], log: Path, ready: Callable[[], bool], account: Account | None) -> int:
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in _children.values():
+        old.poll()  # one whose end nobody looked at yet still counts as running, for PostgreSQL's lock file
     with log.open("ab") as sink:
         child = subprocess.Popen(
             arguments,
