@@ -89,10 +89,15 @@ def test_plates_and_persons_say_their_figures_or_why_there_are_none() -> None:
         "mota": 0.9,
     }
     text = page(
-        {"about": ABOUT, "plates": {"boxes": boxes, "masks": {**boxes, "covered": 0.95}}, "persons": {"figures": persons}}
+        {
+            "about": ABOUT,
+            "plates": {"models": [{"hidden": 0.04}], "boxes": boxes, "masks": {**boxes, "covered": 0.95}},
+            "persons": {"figures": persons},
+        }
     )
     assert "57 (95.0 %" in row(text, "covered to 90 %")
     assert "30 (50.0 %" in row(text, "the same by the box alone")
+    assert "4.0 %" in row(text, "share of a picture under masks")
     assert row(text, "target: every plate").endswith("**not reached** |")
     assert row(text, "recall | 900").endswith("**not reached** |")
     assert row(text, "IDF1").endswith("| reached |")
