@@ -28,7 +28,7 @@ ifneq ($(wildcard $(SCORERS)),)
 export EXHIBIT_EVAL ?= $(abspath $(SCORERS))
 endif
 
-.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality
+.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality bench
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -82,6 +82,11 @@ format: setup ## put the code into its one format
 
 pictures: demo ## the README's before/after picture, from the demo
 	@$(BIN)/python docs/pictures/make.py
+
+LENGTH ?= 4
+REPEATS ?= 3
+bench: setup ## how fast, against controls, into docs/performance.md: the short form, minutes (LENGTH=60 for steady figures)
+	@$(BIN)/python -m benchmarks --length $(LENGTH) --repeats $(REPEATS) --raw build/bench.json --out docs/performance.md
 
 # What checks the engine shares no code with it: the scorers have packages of their own.
 $(CACHE)/quality/scorers/.ready: requirements/scorers.txt | $(BIN)/uv

@@ -1,0 +1,110 @@
+"""The arithmetic of the benchmark and its page, on costs that were made up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.contest import Contest, Spread, Turn
+from benchmarks.measure import Cost
+from benchmarks.report import page
+
+MB = 1_000_000
+
+
+def turn(start_s: float, wall_s: float, cpu_s: float, *, frames: int = 100, others: float = 0.0) -> Turn:
+    """A command that starts in `start_s` and then takes as long for every frame."""
+
+    def of(n: int) -> Cost:
+        return Cost(start_s + n * wall_s, start_s + n * cpu_s, 100 * MB + n, others)
+
+    return Turn(of(frames), of(frames // 4), frames, frames // 4)
+
+
+@pytest.fixture
+def contest() -> Contest:
+    made = Contest("street.mp4", (1920, 1080), 25.0, sound=False)
+    made.turns = {
+        "plain": [turn(0.1, 0.02, 0.03), turn(0.1, 0.04, 0.03), turn(0.1, 0.02, 0.03)],
+        "redact": [turn(2.0, 0.04, 0.06), turn(2.0, 0.12, 0.06), turn(2.0, 0.08, 0.06)],
+        "naive": [turn(5.0, 0.4, 0.9)] * 3,
+    }
+    made.shown = {name: f"{name} CLIP OUT" for name in [*made.turns, "deface"]}
+    made.seconds = dict.fromkeys(made.shown, 4.0)
+    made.first_s = dict.fromkeys(made.shown, 9.0)
+    made.failed = {"deface": "ended with 1"}
+    return made
+
+
+def told(contest: Contest, **changed: Any) -> dict[str, Any]:
+    profile = {
+        "clip": "street.mp4",
+        "frames": 100,
+        "part_frames": 60,
+        "stages": {"detect": {"wall_s": 3.0, "cpu_s": 6.0}, "redact": {"wall_s": 2.0, "cpu_s": 2.0}},
+        "parts_cpu_ms": {"decode": 3.0, "find faces": 45.0, "convert and encode (x264)": 18.5},
+    }
+    whole = {
+        "command": "make bench LENGTH=4 REPEATS=3",
+        "date": "24 November 2026, 09:00 UTC",
+        "length_s": 4.0,
+        "repeats": 3,
+        "machine": {"processor": "one that thinks"},
+        "contests": [contest.to_json()],
+        "profile": profile,
+    }
+    return {**whole, **changed}
+
+
+def test_the_steady_rate_and_the_start_are_told_apart() -> None:
+    one = turn(2.0, 0.04, 0.06)
+    assert (one.wall_s_a_frame, one.cpu_s_a_frame, one.start_s) == pytest.approx((0.04, 0.06, 2.0))
+    assert one.tells
+    assert one.peak_bytes == 100 * MB + 100
+
+
+def test_a_spread_is_least_median_and_most() -> None:
+    assert Spread.of([3.0, 1.0, 7.0, 5.0]) == Spread(1.0, 4.0, 7.0)
+    with pytest.raises(ValueError, match="no values"):
+        Spread.of([])
+
+
+def test_ratios_are_taken_within_a_repeat(contest: Contest) -> None:
+    wall, cpu = contest.ratio("redact", "plain"), contest.ratio("redact", "plain", cpu=True)
+    assert wall
+    assert cpu
+    assert (wall.least, wall.median, wall.most) == pytest.approx((2.0, 3.0, 4.0))
+    assert (cpu.least, cpu.median, cpu.most) == pytest.approx((2.0, 2.0, 2.0))
+    assert contest.ratio("deface", "redact") is None
+
+
+def test_what_the_noise_swallowed_gives_no_ratio(contest: Contest) -> None:
+    slower_when_short = Turn(Cost(1.0, 1.0, 1, 0), Cost(1.2, 1.1, 1, 0), 100, 25)
+    assert not slower_when_short.tells
+    contest.turns["plain"][1] = slower_when_short
+    assert contest.ratio("redact", "plain") is None
+    assert "redact ÷ plain | the pieces were too short to tell" in page(told(contest))
+
+
+def test_the_page_says_what_was_reached_what_not_and_what_failed(contest: Contest) -> None:
+    text = page(told(contest))
+    assert "| redact ÷ plain | 2.00 / **3.00** / 4.00 | 2.00 / **2.00** / 2.00 | ≤ 1.25 | **not reached** |" in text
+    assert "| naive ÷ redact | 3.33 / **5.00** / 10.00 | 15.00 / **15.00** / 15.00 | ≥ 5 | reached |" in text
+    assert "| deface ÷ redact | deface failed | | | |" in text
+    assert "| redact | 4.0 s | 40.0 / **80.0** / 120.0 | 60.0 / **60.0** / 60.0 | 0.50 |" in text
+    assert "| detect | 3.0 | 6.0 | 75% |" in text
+    assert "decoding once and encoding once, is 21.5 ms" in text
+    assert "short form" in text
+    assert "Other programs were busy" not in text
+
+
+def test_the_page_warns_of_a_busy_machine_and_not_of_a_long_run(contest: Contest) -> None:
+    contest.turns["plain"][0] = turn(0.1, 0.02, 0.03, others=0.4)
+    text = page(told(contest, length_s=60.0))
+    assert "with up to 40% of all cores" in text
+    assert "short form" not in text
+
+
+def test_figures_that_were_kept_are_the_same_figures(contest: Contest) -> None:
+    assert Contest.from_json(contest.to_json()) == contest
