@@ -15,6 +15,7 @@ from scipy import stats
 Line = Mapping[str, Any]
 MODELLED = ("name", "task", "sha256", "threshold", "low_threshold", "runtime", "precision")
 SOURCE = "face_david"
+SEEDS_OF_THE_TARGET = {1, 2, 3, 4, 5}
 
 
 def wilson(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
@@ -175,11 +176,18 @@ def _stress_targets(lines: Sequence[Line], every: Line) -> list[tuple[str, str, 
         return [("stress clips", "not measured", "")]
     whole = every["clips"] == len(lines)
     missing = "" if whole else f", {len(lines) - every['clips']} clips not counted"
+    all_seeds = {line["seed"] for line in lines} >= SEEDS_OF_THE_TARGET
     fully, mean = every["fully"] / every["boxes"], math.fsum(every["over"]) / every["clips"]
+
+    def verdict(within: bool) -> str:
+        if whole and within and not all_seeds:
+            return "within it on these clips; the target asks for seeds 1 to 5"
+        return _verdict(whole and within)
+
     return [
-        ("stress clips: fully leaked ≤ 1 %", f"{_percent(fully)} %{missing}", _verdict(whole and fully <= 0.01)),
-        ("stress clips: no single-frame hole", f"{every['holes']}{missing}", _verdict(whole and every["holes"] == 0)),
-        ("stress clips: over-redaction ≤ 2.5 %", f"{_percent(mean)} %{missing}", _verdict(whole and mean <= 0.025)),
+        ("stress clips: fully leaked ≤ 1 %", f"{share(every['fully'], every['boxes'])}{missing}", verdict(fully <= 0.01)),
+        ("stress clips: no single-frame hole", f"{every['holes']}{missing}", verdict(every["holes"] == 0)),
+        ("stress clips: over-redaction ≤ 2.5 %", f"{_percent(mean)} %{missing}", verdict(mean <= 0.025)),
     ]
 
 
@@ -228,7 +236,8 @@ _HEAD = """# Quality: what is left open, and what is hidden too much
 
 Written by `make quality`; don't edit it by hand. It reports the engine as it is, and names each target that it misses.
 A share stands with its 95 % Wilson interval in brackets, in per cent. Neighbouring frames are alike, so the true
-intervals are wider.
+intervals are wider; a mean over clips has the interval of Student's t. A target counts as reached by the figure itself, not
+by the far end of its interval.
 """
 
 _FACES = """## Faces

@@ -71,7 +71,9 @@ def test_targets_are_reached_exactly_at_their_limits() -> None:
     text = page({"about": ABOUT, "faces": [face_line("face_david", 500, 5, 0, over=0.01), face_line("dark", 100, 1, 1)]})
     assert row(text, "face_david: leaked").endswith("| reached |")
     assert row(text, "face_david: over-redaction").endswith("| reached |")
-    assert row(text, "stress clips: fully leaked").endswith("| reached |")
+    assert row(text, "stress clips: fully leaked").endswith("| within it on these clips; the target asks for seeds 1 to 5 |")
+    lines = [{**face_line("dark", 100, 1, 1), "seed": seed} for seed in range(1, 6)]
+    assert row(page({"about": ABOUT, "faces": lines}), "stress clips: fully leaked").endswith("| reached |")
     assert f"`{SHA}`" in row(text, "centerface")
     worse = page({"about": ABOUT, "faces": [face_line("face_david", 500, 6, 1, over=0.011), face_line("dark", 100, 2, 2)]})
     assert worse.count("**not reached**") == 4
