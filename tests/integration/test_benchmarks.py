@@ -1,0 +1,85 @@
+"""`make bench`'s harness on a clip of two seconds: real commands, a real profile, a page whose numbers add up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from benchmarks.contest import Contest
+from benchmarks.loop import loop
+from benchmarks.measure import CommandFailed, run
+from tests.clips import Clip, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_harness_measures_writes_its_page_and_leaves_nothing(tmp_path: Path) -> None:
+    clip = write(tmp_path / "two-seconds.mp4", Clip(frames=20, rate=Fraction(10), audio=("aac",)))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    out, raw = tmp_path / "performance.md", tmp_path / "bench.json"
+    words = ["--clip", clip, "--length", "2", "--repeats", "1", "--only", "plain,redact", "--out", out, "--raw", raw]
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    told = json.loads(raw.read_text("utf-8"))
+    (contest,) = [Contest.from_json(one) for one in told["contests"]]
+    assert not contest.failed
+    assert (contest.clip, contest.size_wh, contest.sound) == ("two-seconds.mp4", (192, 128), True)
+    for name in ("plain", "redact"):
+        (turn,) = contest.turns[name]
+        assert (turn.long_frames, turn.short_frames) == (20, 5)
+        assert turn.long.wall_s > 0
+        assert turn.long.cpu_s > 0
+    redact = contest.turns["redact"][0]
+    assert redact.long.cpu_s > contest.turns["plain"][0].long.cpu_s, "the step's children are in the account"
+    assert redact.long.peak_bytes > 50_000_000
+    assert {"probe", "detect", "track", "redact"} <= set(told["profile"]["stages"])
+    detect = told["profile"]["stages"]["detect"]["cpu_s"]
+    (faces_ms,) = [cost for part, cost in told["profile"]["parts_cpu_ms"].items() if part.startswith("find faces")]
+    assert detect > 10 * faces_ms / 1000, "a stage takes what its parts take"
+
+    page = out.read_text("utf-8")
+    for heading in ("Against the goals", "Where the time goes", "What is not measured", "The machine"):
+        assert f"## {heading}\n" in page
+    assert str(tmp_path) not in page
+    assert f"| {detect:.1f} |" in page
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_loop_has_as_many_frames_as_asked_and_every_one_its_own_time(tmp_path: Path) -> None:
+    source = write(tmp_path / "source.mp4", Clip(frames=40, audio=("aac",)))
+    piece = loop(source, tmp_path / "piece.mp4", 100 / Clip().rate)
+    with av.open(str(piece.path)) as container:
+        pts = [frame.pts for frame in container.decode(video=0)]
+        assert len(container.streams.audio) == 1
+    assert piece.frames == len(pts) == 100
+    assert pts == sorted(set(pts))
+    assert piece.size_wh == (192, 128)
+
+
+def test_the_time_of_orphans_counts_too(tmp_path: Path) -> None:
+    """A step's guard is ended before it has waited for its task: the task's time must not be nobody's."""
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    guard = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {burn!r}]); time.sleep(60)"
+    top = f"import subprocess, sys, time; g = subprocess.Popen([sys.executable, '-c', {guard!r}]); time.sleep(1); g.kill()"
+    cost = run([sys.executable, "-c", top], tmp_path / "said.txt")
+    assert cost.cpu_s > 0.5
+    assert cost.wall_s < 30
+
+
+def test_a_command_that_fails_says_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match=r"ended with 3:\n.*no such luck"):
+        run([sys.executable, "-c", "import sys; print('no such luck'); sys.exit(3)"], tmp_path / "said.txt")
