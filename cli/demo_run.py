@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from cli.up import Machine, Say, local_address
 from cli.upload import bars
 from config.settings import Settings, load
 from evidence.errors import BadInput, Conflict, DigestMismatch, Unavailable
+from storage.ledger.people import first_password
 
 USER = "demo"
 SHOWN = ("annotated", "redacted", "contact sheet")
@@ -134,7 +134,7 @@ def _person(machine: Machine) -> tuple[str, str]:
     from evidence.case import Role
     from storage.open import opened
 
-    password = secrets.token_urlsafe(12)
+    password = first_password()
     with opened(machine.settings) as storage:
         people = storage.ledger.people
         people.add_user("system:demo", USER, "Demo Investigator", Role.INVESTIGATOR, password, must_change=False)

@@ -6,7 +6,6 @@ Whoever may run these holds the database's address; the custody log says `system
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +20,10 @@ from rich.table import Table
 from config.settings import load
 from evidence.case import Case, CaseState, Role, User
 from evidence.errors import BadInput, NotFound
+from storage.ledger.people import first_password
 from storage.open import Storage
 
 CLI = "system:cli"
-_FIRST_PASSWORD_BYTES = 15
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Say it as JSON.")]
@@ -70,7 +69,7 @@ def _say(as_json: bool, value: dict[str, Any], text: str) -> None:
 def _password(from_stdin: bool) -> str:
     """From the first line of standard input, or a random one."""
     if not from_stdin:
-        return secrets.token_urlsafe(_FIRST_PASSWORD_BYTES)
+        return first_password()
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise BadInput("no password came on standard input", hint="printf '%s' PASSWORD | exhibit user … --password-stdin")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
 from evidence.case import Act, Role, User
 from evidence.errors import BadInput, Busy, NotAllowed, TooManyTries
-from storage.ledger.people import SignedIn
+from storage.ledger.people import SignedIn, first_password
 from web.context import Context
 from web.permission import require
-
-_FIRST_PASSWORD_BYTES = 15
 
 
 def sign_in(context: Context, name: str, password: str) -> tuple[str, SignedIn]:
@@ -67,8 +64,3 @@ def reset_password(context: Context, who: SignedIn, name: str) -> str:
     password = first_password()
     context.ledger.people.set_password(who.user.name, name, password, must_change=True)
     return password
-
-
-def first_password() -> str:
-    """Twenty characters that nobody chose."""
-    return secrets.token_urlsafe(_FIRST_PASSWORD_BYTES)

@@ -37,6 +37,11 @@ class SignedIn:
     csrf: str
 
 
+def first_password() -> str:
+    """Twenty characters that nobody chose, to be changed at the first sign-in."""
+    return secrets.token_urlsafe(15)
+
+
 class PeopleLedger(Writer):
     def add_user(
         self, actor: str, name: str, display_name: str, role: Role, password: str, *, must_change: bool = True
@@ -67,7 +72,7 @@ class PeopleLedger(Writer):
 
     def first_admin(self) -> tuple[User, str] | None:
         """Make the first administrator with a random password and give both; None when any user exists."""
-        password = secrets.token_urlsafe(15)
+        password = first_password()
         hashed = _hasher.hash(password)
         user = User(UserId(new_id()), "admin", "Administrator", Role.ADMIN, must_change_password=True)
         with self._transaction() as (connection, now):
