@@ -126,6 +126,10 @@ def test_a_connection_that_falls_silent_is_let_go(here: Served, monkeypatch: pyt
     lines += [f"{key}: {value}" for key, value in (BYTES | talk.person.headers).items()]
     with socket.create_connection((url.host, url.port or 80), timeout=20) as silent:
         silent.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data[:50_000])
+        until = time.monotonic() + 20
+        while talk.offset(address) != 50_000:
+            assert time.monotonic() < until
+            time.sleep(0.05)
         assert settled_offset(talk, address) == 50_000
         assert silent.recv(100).startswith(b"HTTP/1.1 204")
 
