@@ -65,7 +65,7 @@ minio: setup ## the MinIO server for the tests: from PATH, the cache, or built o
 	@$(BIN)/python -m tests.minio_server "$(CACHE)"
 
 test: setup minio ## the whole suite but the browser: real PostgreSQL, Valkey, MinIO, FFmpeg
-	@EXHIBIT_CACHE="$(CACHE)" $(BIN)/python -m pytest -m "not e2e" -n $(JOBS) --dist loadscope $(PYTEST)
+	@EXHIBIT_CACHE="$(CACHE)" $(BIN)/python -m pytest -m "not e2e" -n $(JOBS) --dist loadscope --max-worker-restart 0 $(PYTEST)
 
 e2e: setup minio ## the whole stack in Chromium
 	@EXHIBIT_CACHE="$(CACHE)" $(BIN)/python -m pytest tests/e2e -m e2e $(PYTEST)

@@ -42,10 +42,10 @@ def guess_task(classes: tuple[str, ...]) -> ModelTask:
 
 
 def _onnx_format(path: Path) -> ModelFormat:
-    import openvino
+    from detectors.network import runtime
 
     try:
-        model = openvino.Core().read_model(path)
+        model = runtime().read_model(path)
     except RuntimeError as exc:
         raise WrongWeights(
             f"{path.name} is no ONNX network that can be read: it is cut off, damaged or something else",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,16 @@ import openvino
 
 from detectors.detector import Picture
 from evidence.errors import WrongWeights
+
+
+@cache
+def runtime() -> openvino.Core:
+    """The one OpenVINO runtime of this process, which is never let go.
+
+    Its processor plugin gives the thread that loads it a signal stack, and takes the memory away when the runtime ends
+    without telling the system: the next signal that Python handles there would be a segmentation fault.
+    """
+    return openvino.Core()
 
 
 class Network:
@@ -23,9 +34,8 @@ class Network:
     def __init__(
         self, path: Path, input_wh: tuple[int, int], *, scale: float = 1.0, bgr: bool = False, threads: int = 1
     ) -> None:
-        runtime = openvino.Core()
         try:
-            model = runtime.read_model(path)
+            model = runtime().read_model(path)
             width, height = input_wh
             model.reshape([1, 3, height, width])
             prepare = openvino.preprocess.PrePostProcessor(model)
@@ -38,7 +48,7 @@ class Network:
             if scale != 1.0:
                 steps.scale(scale)
             given.model().set_layout(openvino.Layout("NCHW"))
-            compiled = runtime.compile_model(
+            compiled = runtime().compile_model(
                 prepare.build(),
                 "CPU",
                 {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1},
@@ -48,9 +58,6 @@ class Network:
         self.input_wh = input_wh
         self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
         self._request = compiled.create_infer_request()
-        # The binding fills tables of its own on first use; two threads that did so at once have waited for each other
-        # for ever. So the first look happens here, before any thread is started.
-        self._request.infer(np.zeros((1, height, width, 3), np.uint8))
         self._names = [output.get_names() or {str(i)} for i, output in enumerate(compiled.outputs)]
         # The bindings build a table the first time that a request runs. Two threads that do it together wait for ever,
         # one for the table and one for the interpreter: so the first run is here, before there are any.

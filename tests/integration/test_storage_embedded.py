@@ -21,9 +21,10 @@ from storage.migrate import migrate
 from storage.open import opened
 
 HOLDER = """
-import sys, time
+import signal, sys
 from config.settings import load
 from storage import embedded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
 with embedded.running(load({"data_dir": sys.argv[1]}, {})) as settings:
     print(settings.redis_url, flush=True)
     sys.stdin.read()
@@ -141,10 +142,12 @@ def test_starting_at_the_same_moment(data: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_program_that_is_told_to_stop_leaves_nothing(data: Path, number: signal.Signals) -> None:
     child = holder(data)
-    ready(child)
-    child.send_signal(number)
-    assert child.wait(30) != 0  # before its input ends, which is a reason to stop of its own
-    child.communicate()
+    try:
+        ready(child)
+        child.send_signal(number)
+        assert child.wait(30) != 0  # before its input ends, which is a reason to stop of its own
+    finally:
+        child.communicate(timeout=30)
     assert ours(data) == []
 
 
