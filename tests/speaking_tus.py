@@ -83,11 +83,8 @@ class Talk:
             time.sleep(0.05)
         return record
 
-    def cut_patch(self, address: str, offset: int, data: bytes, send: int, *, reset: bool = False) -> bytes:
-        """A PATCH of all of `data` whose connection breaks after `send` bytes of it: closed, or reset.
-
-        What the server said, if anything: where the one before still holds the upload, it refuses this one.
-        """
+    def cut_patch(self, address: str, offset: int, data: bytes, send: int, *, reset: bool = False) -> None:
+        """A PATCH of all of `data` whose connection breaks after `send` bytes of it: closed, or reset."""
         url = httpx.URL(self.here.base_url)
         lines = [
             f"PATCH {address} HTTP/1.1",
@@ -101,6 +98,6 @@ class Talk:
             if reset:
                 # Linger of no seconds: the kernel throws away what isn't sent and says so with RST.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                return b""
+                return
             connection.shutdown(socket.SHUT_WR)
-            return connection.recv(4096)
+            connection.recv(4096)  # whatever the server has to say, and its own FIN
