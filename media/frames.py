@@ -24,6 +24,8 @@ from evidence.errors import CorruptMedia, TooLarge
 from evidence.mediatime import MediaTime
 from media import container as containers
 from media.orientation import UPRIGHT, Orientation, from_side_data
+from media.planes import FULL, is_full_range
+from media.small import SmallPictures
 
 Picture: TypeAlias = av.video.frame.VideoFrame
 _Packet: TypeAlias = "av.packet.Packet[av.video.VideoStream]"
@@ -60,6 +62,7 @@ class Frame:
     orientation: Orientation
     _scaler: av.video.reformatter.VideoReformatter
     _small: dict[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+    _planes: SmallPictures | None = field(default=None, repr=False)
 
     @property
     def moment(self) -> MediaTime:
@@ -80,14 +83,25 @@ class Frame:
         """
         found = self._small.get(size_wh)
         if found is None:
-            w, h = self.orientation.stored_wh(size_wh)
-            # One thread: swscale would start a pool per context, which costs more than a small picture takes.
-            rgb = self._scaler.reformat(
-                self.picture, w, h, "rgb24", src_color_range=self.picture.color_range, dst_color_range="JPEG", threads=1
-            )
-            found = self.orientation.to_upright(np.asarray(rgb.to_ndarray(), dtype=np.uint8))
+            found = self.orientation.to_upright(self._stored_rgb(self.orientation.stored_wh(size_wh)))
             self._small[size_wh] = found
         return found
+
+    def _stored_rgb(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        self._planes = self._planes or SmallPictures(self.picture)
+        if self._planes.can_make(size_wh):
+            return self._planes.rgb(size_wh)
+        range_in = FULL if is_full_range(self.picture) else self.picture.color_range
+        # One thread: swscale would start a pool per context, which costs more than a small picture takes.
+        rgb = self._scaler.reformat(
+            self.picture, *size_wh, "rgb24", src_color_range=range_in, dst_color_range=FULL, threads=1
+        )
+        return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+
+    def forget_small(self) -> None:
+        """Let go of the small pictures of a frame that waits to be painted."""
+        self._small.clear()
+        self._planes = None
 
     def rgb(self) -> npt.NDArray[np.uint8]:
         """The whole upright picture: for single stills, never for every frame."""
