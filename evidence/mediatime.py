@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import total_ordering
 
+_LONGEST_S = 10**7
+
 
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,25 @@ def from_seconds(seconds: Fraction | int | str, time_base: Fraction = Fraction(1
     Raises: ValueError for text that is no decimal number.
     """
     return MediaTime(round(Fraction(seconds) / time_base), time_base)
+
+
+def read_clock(text: str) -> Fraction:
+    """Seconds of a time as it is shown: `62.5`, `1:02.5`, `0:01:02.5`. Raises: ValueError."""
+    whole = Fraction(0)
+    pieces = text.strip().split(":")
+    if not 1 <= len(pieces) <= 3:
+        raise ValueError(f"{text!r} is no time")
+    for number, piece in enumerate(pieces):
+        last = number == len(pieces) - 1
+        digits = piece.replace(".", "", 1) if last else piece
+        if not (digits.isascii() and digits.isdigit()) or len(piece) > 20:
+            raise ValueError(f"{text!r} is no time")
+        if number and Fraction(piece) >= 60:
+            raise ValueError(f"{text!r} has more than 59 minutes or seconds")
+        whole = whole * 60 + Fraction(piece)
+    if whole > _LONGEST_S:
+        raise ValueError(f"{text!r} is longer than any video")
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
-from evidence.mediatime import MediaTime, Span
+from evidence.errors import BadInput
+from evidence.mediatime import MediaTime, Span, from_seconds, read_clock
 from evidence.track import Playback, Track
 
 
@@ -66,6 +69,11 @@ class Region:
     span: Span
     reason: str
 
+    def __post_init__(self) -> None:
+        x0, y0, x1, y1 = self.box_xyxy
+        if not (all(map(math.isfinite, self.box_xyxy)) and x0 < x1 and y0 < y1):
+            raise ValueError("a region needs x0 < x1 and y0 < y1")
+
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
@@ -76,15 +84,101 @@ class Redaction:
     audio: AudioPolicy = AudioPolicy.KEEP
     margin: Margin = Margin()
     regions: tuple[Region, ...] = ()
+    keep_tracks: frozenset[int] = frozenset()
+    """Tracks that stay open though they are of a kind that is hidden."""
+    only_tracks: frozenset[int] = frozenset()
+    """If there are any, no other track is hidden, and these are whatever their kind."""
+    analysis: str = ""
+    """SHA-256 of the tracks.json whose numbers `keep_tracks` and `only_tracks` are; empty: not said."""
     reason: str = "draft: everything the detectors found"
 
     def __post_init__(self) -> None:
-        if not self.what and not self.regions:
+        if not self.what and not self.regions and not self.only_tracks:
             raise ValueError("a redaction hides something")
+        if self.keep_tracks and self.only_tracks:
+            raise ValueError("either some tracks are kept, or only some are hidden; not both")
 
     @property
     def labels(self) -> frozenset[str]:
         return frozenset().union(*(LABELS_OF[w] for w in self.what))
+
+    def hides(self, track: Track) -> bool:
+        if self.only_tracks:
+            return track.id in self.only_tracks
+        return track.label in self.labels and track.id not in self.keep_tracks
+
+    def check_tracks(self, there: Collection[int]) -> None:
+        """Raises: BadInput for a track that isn't among `there`."""
+        missing = (self.keep_tracks | self.only_tracks) - set(there)
+        if missing:
+            raise BadInput(
+                f"this analysis has no track {_numbers(missing)}",
+                hint=f"It has: {_numbers(there)}." if there else "It has no track at all.",
+            )
+
+    def check_regions(self, size_wh: tuple[int, int], video: Span | None = None) -> None:
+        """`size_wh` of the upright picture; `video` from its first frame to its last.
+
+        Raises: BadInput for a region that isn't wholly in the picture, or has no frame of the video.
+        """
+        width, height = size_wh
+        for region in self.regions:
+            x0, y0, x1, y1 = region.box_xyxy
+            if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+                raise BadInput(
+                    f"the region {_text(region)} is not wholly in the picture",
+                    hint=f"Upright, it is {width} × {height} pixels, counted from its upper left corner.",
+                )
+            if video is not None and not region.span.overlaps(video):
+                raise BadInput(
+                    f"no frame of the video is in the time of the region {_text(region)}",
+                    hint=f"The video goes from {video.start.label()} to {video.end.label()}.",
+                )
+
+
+_REGION = re.compile(r"([^,@]+),([^,@]+),([^,@]+),([^,@]+)@(-?[0-9:.]+)-(-?[0-9:.]+)")
+_SHOWN_TO = Fraction(1, 1000)
+"""Seconds: clocks show milliseconds, so a frame lies up to one off the time that is read beside it."""
+
+
+def read_region(text: str, reason: str, clock_zero: Fraction = Fraction(0)) -> Region:
+    """`x0,y0,x1,y1@from-to`: pixels of the upright picture, times such as 0:01:02.5 or 62.5, both ends hidden.
+
+    `clock_zero`: the moment of the stream at which the clock shows zero. Raises: BadInput.
+    """
+    how = "Write x0,y0,x1,y1@from-to, for example 100,40,220,160@0:00:02.500-0:00:09."
+    found = _REGION.fullmatch(text.strip())
+    if found is None:
+        raise BadInput(f"{text[:80]!r} is no region", hint=how)
+    try:
+        x0, y0, x1, y1 = (float(edge) for edge in found.groups()[:4])
+        start, end = (_signed(time) + clock_zero for time in found.groups()[4:])
+        if end < start:
+            raise ValueError("its time ends before it starts")
+        return Region((x0, y0, x1, y1), Span(from_seconds(start - _SHOWN_TO), from_seconds(end + _SHOWN_TO)), reason)
+    except ValueError as exc:
+        raise BadInput(f"{text[:80]!r} is no region: {exc}", hint=how) from exc
+
+
+def _signed(time: str) -> Fraction:
+    """The label of a frame before the stream's zero starts with a minus."""
+    return -read_clock(time[1:]) if time.startswith("-") else read_clock(time)
+
+
+def _text(region: Region) -> str:
+    edges = ",".join(f"{edge:g}" for edge in region.box_xyxy)
+    return f"{edges}@{region.span.start.label()}-{region.span.end.label()}"
+
+
+def _numbers(some: Iterable[int]) -> str:
+    """`1-3, 7`: whole numbers, runs shortened."""
+    runs: list[list[int]] = []
+    for number in sorted(some):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 BoxXYXY = tuple[float, float, float, float]
@@ -100,7 +194,7 @@ class Masks:
     def __init__(self, tracks: Iterable[Track], redaction: Redaction) -> None:
         self._redaction = redaction
         margin = redaction.margin
-        hidden = [track for track in tracks if track.label in redaction.labels]
+        hidden = [track for track in tracks if redaction.hides(track)]
         self._playback = Playback(hidden, margin.before_frames, margin.after_frames)
 
     def at(self, frame: int, moment: MediaTime | None = None) -> list[BoxXYXY]:

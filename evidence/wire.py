@@ -114,6 +114,9 @@ def redaction_to_json(redaction: Redaction) -> dict[str, Any]:
             }
             for r in redaction.regions
         ],
+        "keep_tracks": sorted(redaction.keep_tracks),
+        "only_tracks": sorted(redaction.only_tracks),
+        "analysis": redaction.analysis,
         "reason": redaction.reason,
     }
 
@@ -134,6 +137,9 @@ def redaction_from_json(value: Mapping[str, Any]) -> Redaction:
         if margin is None
         else Margin(float(margin["grow"]), margin["before_frames"], margin["after_frames"]),
         regions=tuple(regions),
+        keep_tracks=frozenset(int(n) for n in value.get("keep_tracks", ())),
+        only_tracks=frozenset(int(n) for n in value.get("only_tracks", ())),
+        analysis=value.get("analysis", default.analysis),
         reason=value.get("reason", default.reason),
     )
 

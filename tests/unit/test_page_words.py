@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from evidence.audit import GENESIS, AuditEvent, Verb
 from evidence.case import Act, Relation, Role, User, UserId, allows
 from evidence.exhibit import Condition, ExhibitId, ExhibitState, FileType, SourceKind
+from evidence.mediatime import read_clock
 from evidence.steps import Step, StepState
 from storage.index import TrackRow
 from web.build_static import BuildFailed, unbranded
 from web.pages import words
 from web.pages.door import local_path
 from web.pages.events import event_lines
-from web.pages.exhibit import read_clock
 from web.pages.rendering import clock, from_uk_time, moment, percent, sentence, size
 from web.pages.timeline import decimal, lanes, track_lines
 

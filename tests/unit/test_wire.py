@@ -39,10 +39,13 @@ def test_a_redaction_survives_json_and_an_empty_one_is_the_default() -> None:
     span = Span(MediaTime(5, Fraction(1, 25)), MediaTime(50, Fraction(1, 25)))
     redaction = Redaction(
         frozenset({Hide.PLATES, Hide.PEOPLE}), Style.BLUR, AudioPolicy.MUTE, Margin(0.2, 3, 9),
-        (Region((1.5, 2.0, 30.25, 40.0), span, "a child's name on the wall"),), "asked for by the CPS",
+        (Region((1.5, 2.0, 30.25, 40.0), span, "a child's name on the wall"),), frozenset({4, 2}), frozenset(), "ab" * 32,
+        "asked for by the CPS",
     )  # fmt: skip
     assert redaction_from_json(json.loads(json.dumps(redaction_to_json(redaction)))) == redaction
     assert redaction_from_json({}) == Redaction()
+    chosen = Redaction(what=frozenset(), only_tracks=frozenset({3}))
+    assert redaction_from_json(redaction_to_json(chosen)) == chosen
     with pytest.raises(ValueError, match="hats"):
         redaction_from_json({"what": ["hats"]})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from evidence.case import Act
 from evidence.errors import BadInput, Conflict
-from evidence.mediatime import MediaTime, Span, from_seconds
+from evidence.mediatime import MediaTime, Span, from_seconds, read_clock
 from evidence.redaction import AudioPolicy, Hide, Redaction, Style
 from storage.ledger.people import SignedIn
 from web import actions
@@ -35,7 +34,6 @@ _LIVE = {
     "clip_sources": "clip_sources",
 }
 """Part of the page → its template."""
-_LONGEST_S = 10**7
 _HISTORY_LINES = 20
 """The newest; the others stand folded below them."""
 
@@ -173,22 +171,3 @@ def cancel(request: Request, context: Ctx, who: Who, exhibit_id: str, run: str) 
     except Conflict as error:
         return _page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
     return back_to(exhibit_path(exhibit_id), "step-cancelled", "steps")
-
-
-def read_clock(text: str) -> Fraction:
-    """Seconds of a time as players show it: `62.5`, `1:02.5`, `0:01:02.5`. Raises: ValueError."""
-    whole = Fraction(0)
-    pieces = text.strip().split(":")
-    if not 1 <= len(pieces) <= 3:
-        raise ValueError(f"{text!r} is no time")
-    for number, piece in enumerate(pieces):
-        last = number == len(pieces) - 1
-        digits = piece.replace(".", "", 1) if last else piece
-        if not (digits.isascii() and digits.isdigit()) or len(piece) > 20:
-            raise ValueError(f"{text!r} is no time")
-        if number and Fraction(piece) >= 60:
-            raise ValueError(f"{text!r} has more than 59 minutes or seconds")
-        whole = whole * 60 + Fraction(piece)
-    if whole > _LONGEST_S:
-        raise ValueError(f"{text!r} is longer than any video")
-    return whole
