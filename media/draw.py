@@ -15,7 +15,7 @@ from evidence.errors import UnsupportedMedia
 from media.lettering import height_for, lettered
 from media.orientation import Box, Orientation
 from media.paint import outward
-from media.planes import Samples, arrays, is_full_range
+from media.planes import Samples, is_full_range, writable
 
 Colour = tuple[int, int, int]
 """Y, U, V in full range."""
@@ -113,7 +113,7 @@ def _planes(picture: av.video.frame.VideoFrame) -> list[Samples]:
     """Raises: UnsupportedMedia for anything but 8-bit 4:2:0."""
     if picture.format.name not in {"yuv420p", "yuvj420p"}:
         raise UnsupportedMedia(f"pictures in the form {picture.format.name} can't be drawn on")
-    return arrays(picture)
+    return writable(picture)
 
 
 def _colour(number: int) -> Colour:

@@ -16,7 +16,7 @@ import numpy as np
 from evidence.errors import UnsupportedMedia
 from evidence.redaction import Style
 from media.orientation import Box, Orientation
-from media.planes import Samples, arrays, is_full_range, layout
+from media.planes import Samples, is_full_range, layout, writable
 
 _BLOCKS = 6
 """A pixelated or blurred region keeps at most this many values across its longer side."""
@@ -32,16 +32,12 @@ def cover(
     form = layout(picture.format.name)
     if form is None:
         raise UnsupportedMedia(f"pictures in the form {picture.format.name} can't be painted")
-    planes = arrays(picture)
-    full = is_full_range(picture)
     size_wh = (picture.width, picture.height)
-    painted = 0
-    for box in boxes:
-        region = outward(box, orientation, size_wh)
-        if region is None:
-            continue
-        painted += 1
-        x0, y0, x1, y1 = region
+    regions = [region for box in boxes if (region := outward(box, orientation, size_wh)) is not None]
+    if not regions:
+        return 0
+    planes, full = writable(picture), is_full_range(picture)
+    for x0, y0, x1, y1 in regions:
         for number, plane in enumerate(planes):
             sx, sy = form.step_xy if number else (1, 1)
             part = plane[y0 // sy : -(-y1 // sy), x0 // sx : -(-x1 // sx)]
@@ -49,7 +45,7 @@ def cover(
                 part[:] = 1 << (form.bits - 1) if number else 0 if full else 16 << (form.bits - 8)
             else:
                 part[:] = _coarse(part, cv2.INTER_NEAREST if style is Style.PIXELATE else cv2.INTER_LINEAR)
-    return painted
+    return len(regions)
 
 
 def outward(box: Box, orientation: Orientation, stored_wh: tuple[int, int]) -> tuple[int, int, int, int] | None:

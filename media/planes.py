@@ -46,7 +46,7 @@ def layout(format_name: str) -> Layout | None:
 
 
 def arrays(picture: av.video.frame.VideoFrame) -> list[Samples]:
-    """Views of the picture's own planes, cut to their width: what is written to them is in the picture.
+    """Views of the picture's own planes, cut to their width; gone when the picture is made `writable`.
 
     Shape: (height, width) each, Y, U, V.
     Raises: UnsupportedMedia for a format that is not planar Y, U, V.
@@ -55,6 +55,12 @@ def arrays(picture: av.video.frame.VideoFrame) -> list[Samples]:
     if form is None:
         raise UnsupportedMedia(f"pictures in the form {picture.format.name} can't be worked on in place")
     return [_view(plane, form) for plane in picture.planes]
+
+
+def writable(picture: av.video.frame.VideoFrame) -> list[Samples]:
+    """As `arrays`, of planes that nobody else refers to: the decoder may still need what it gave out."""
+    picture.make_writable()
+    return arrays(picture)
 
 
 def _view(plane: Any, form: Layout) -> Samples:
@@ -110,7 +116,7 @@ class Converter:
         self._scaler = av.video.reformatter.VideoReformatter()
 
     def convert(self, picture: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
-        """A picture of the content's size that may be written to: never one that the decoder still refers to."""
+        """A picture of the content's size; its planes may still be the decoder's (`writable`)."""
         form = self.form
         if picture.format.name != form.pixel_format or (picture.width, picture.height) != form.content_wh:
             yuv = layout(picture.format.name) is not None and picture.format.name != "gray"
@@ -123,7 +129,6 @@ class Converter:
                 src_color_range=range_in,
                 dst_color_range=FULL if form.full_range else LIMITED,
             )
-        picture.make_writable()
         return picture
 
     def finish(self, picture: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import chain
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import CorruptMedia, IntegrityError
+from media.ahead import ahead
 from media.encode import USUAL, Encoding, VideoWriter
 from media.frames import Frame, FrameReader, Picture
 from media.sound import SoundTracks
@@ -43,7 +44,7 @@ class Written:
 
 
 Treat = Callable[[Frame, Picture], None]
-"""Works on the output picture of a frame, in place."""
+"""Works on the output picture of a frame, in place, on its `writable` planes."""
 
 
 def render(
@@ -51,6 +52,7 @@ def render(
     out: Path,
     treat: Treat,
     *,
+    frames: Iterable[Frame] | None = None,
     sound: SoundTracks | None,
     encoding: Encoding = USUAL,
     title: str = "",
@@ -61,31 +63,34 @@ def render(
     """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds
     (None: as many as make the first frame's time zero).
 
+    Decoding goes on in a thread of its own while this one treats and encodes. `frames`: those of `reader`, by way of
+    somebody who looks at them first.
+
     Raises: CorruptMedia when not one frame decodes; IntegrityError when there are not as many as expected;
         whatever `treat` raises. Then there is no `out`.
     """
-    frames = iter(reader)
-    first = next(frames, None)
-    if first is None:
-        detail = f": {reader.damage.entries[0]}" if reader.damage else ""
-        raise CorruptMedia(f"not one frame of {reader.path.name} can be decoded{detail}")
-    ticks = first.pts if shift is None else round(shift / first.time_base)
-    written = Written(shift=ticks * first.time_base, encoding=encoding)
-    with VideoWriter(out, first, reader.rate, encoding, title) as writer:
-        writer.set_shape(reader.stream.sample_aspect_ratio)
-        if sound is not None:
-            sound.add_to(writer.container, written.shift)
-        for frame in chain([first], frames):
-            _write_frame(writer, frame, ticks, treat, sound)
-            written.frames += 1
-            if progress is not None:
-                progress(written.frames)
-        if expected_frames not in (None, written.frames):
-            raise IntegrityError(f"{written.frames} frames can be decoded now, but {expected_frames} were analysed")
-        if sound is not None:
-            writer.mux(sound.rest())
-            written.audio = sound.report()
-        writer.close()
+    with ahead(reader if frames is None else frames) as taken:
+        first = next(taken, None)
+        if first is None:
+            detail = f": {reader.damage.entries[0]}" if reader.damage else ""
+            raise CorruptMedia(f"not one frame of {reader.path.name} can be decoded{detail}")
+        ticks = first.pts if shift is None else round(shift / first.time_base)
+        written = Written(shift=ticks * first.time_base, encoding=encoding)
+        with VideoWriter(out, first, reader.rate, encoding, title) as writer:
+            writer.set_shape(reader.stream.sample_aspect_ratio)
+            if sound is not None:
+                sound.add_to(writer.container, written.shift)
+            for frame in chain([first], taken):
+                _write_frame(writer, frame, ticks, treat, sound)
+                written.frames += 1
+                if progress is not None:
+                    progress(written.frames)
+            if expected_frames not in (None, written.frames):
+                raise IntegrityError(f"{written.frames} frames can be decoded now, but {expected_frames} were analysed")
+            if sound is not None:
+                writer.mux(sound.rest())
+                written.audio = sound.report()
+            writer.close()
     written.video, written.size_wh = list(writer.form.changes), writer.form.size_wh
     written.damage, written.damage_count = list(reader.damage.entries), reader.damage.count
     if reader.retimed:

@@ -13,7 +13,7 @@ import pytest
 from evidence.errors import IntegrityError
 from media.encode import Encoding
 from media.frames import Frame, Picture, read_frames
-from media.planes import arrays
+from media.planes import arrays, writable
 from media.probe import probe
 from media.render import Written, render
 from media.sound import SoundTracks
@@ -187,7 +187,7 @@ def test_treating_a_picture_does_not_disturb_those_that_refer_to_it(tmp_path: Pa
 
     def blacken_most(frame: Frame, picture: Picture) -> None:
         if frame.index % 7 != 6:
-            for plane in arrays(picture):
+            for plane in writable(picture):
                 plane[:] = 16
 
     rendered(path, out, blacken_most)
