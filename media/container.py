@@ -12,6 +12,7 @@ import av.video
 from av.codec.context import CodecContext
 
 from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
+from media.missing import missing_part
 
 FORMATS = (
     "mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "asf", "mxf", "ogg", "gxf", "dv", "ivf",
@@ -103,41 +104,3 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
             f"the picture is {width} × {height}, larger than the {max_pixels:,} pixels allowed here",
             hint="Raise max_pixels in the settings if this machine has the memory for it.",
         )
-
-
-def missing_part(path: Path) -> str:
-    """What an MP4 or QuickTime file lacks, in a plain sentence; empty when nothing is missing or it is another kind.
-
-    Source: ISO/IEC 14496-12, 4.2 (a box is a 32-bit size and a four-letter type; size 1: a 64-bit size follows;
-        size 0: to the end of the file).
-    """
-    size_bytes = path.stat().st_size
-    seen: set[str] = set()
-    position = 0
-    with path.open("rb") as file:
-        while position + 8 <= size_bytes:
-            file.seek(position)
-            header = file.read(16)
-            size, kind = int.from_bytes(header[:4], "big"), header[4:8].decode("latin-1")
-            if not kind.isprintable():
-                break
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            elif size == 0:
-                size = size_bytes - position
-            seen.add(kind)
-            if size < 8:
-                break
-            position += size
-    if not seen & {"ftyp", "moov", "mdat", "wide"}:
-        return ""
-    lost = position - size_bytes
-    if "moov" not in seen and "moof" not in seen:
-        cut = f" and at least {lost:,} bytes of its end" if lost > 0 else ""
-        return (
-            f"the index (moov) of the recording is missing{cut}: it was cut off before it was finished, "
-            "or only part of it was copied"
-        )
-    if lost > 0:
-        return f"the last {lost:,} bytes of the recording are missing: it was cut off, or only part of it was copied"
-    return ""

@@ -21,12 +21,17 @@ from av.codec.context import CodecContext
 
 from evidence.errors import BadInput, CorruptMedia, TooLarge
 from evidence.exhibit import AudioInfo, Condition, MediaInfo, Segment, VideoInfo
+from evidence.mediatime import from_seconds
 from media import container as containers
 from media import segments
 from media.frames import FrameReader, read_frames
+from media.missing import missing_part
 
 DECODED_WHOLE_PIXELS = 1_500_000_000
 """A video of at most this many pixels in all its frames (about 25 s of 1080p) is decoded whole to judge it."""
+
+_CLAIM_BEYOND_S = Fraction(1, 10)
+"""A file's own word on its length may be rounded, or speak of its sound."""
 
 _EARLIEST_CLAIM = datetime(1990, 1, 1, tzinfo=UTC)
 """Clocks that were never set say 1904 or 1970."""
@@ -82,8 +87,8 @@ def probe(
     """
     try:
         container = containers.open_media(path, max_pixels)
-    except CorruptMedia as exc:
-        return _unreadable(str(exc))
+    except CorruptMedia:
+        return _unreadable(missing_part(path) or "its structure is damaged: it can't be opened")
     done = count(1)
 
     def went_on() -> None:
@@ -95,7 +100,9 @@ def probe(
         packets, end_note = _demux(container, went_on)
         media = _described(container, kinds)
         heard = any(packets[a.index].count and a.codec for a in media.audio)
-        notes = [end_note or containers.missing_part(path), *_unknown_codings(container)]
+        cut = end_note or missing_part(path)
+        notes = [cut, *_unknown_codings(container)]
+        claimed = {s.index: _claimed_duration(container, s) for s in container.streams}
         looks: dict[int, _Look] = {}
         for stream in containers.video_streams(container):
             seen = packets[stream.index]
@@ -108,7 +115,9 @@ def probe(
     if main is not None:
         seen, look = packets[main.index], looks[main.index]
         notes += _damage_notes(main, seen, look)
-        media = replace(media, duration_s=_duration(main, seen), segments=_segments(kinds, main, seen, look, segment_s))
+        media = replace(media, duration_s=_duration(main, seen))
+        notes.insert(1, _ends_early(media.duration_s, claimed[main.index]) if cut else "")
+        media = replace(media, segments=_segments(kinds, main, seen, look, segment_s))
     elif media.video:
         notes += [look.first_damage or "not one frame of it can be decoded" for look in looks.values()]
     elif not media.audio:
@@ -283,6 +292,23 @@ def _duration(main: VideoInfo, seen: _Packets) -> Fraction | None:
         return main.frame_count / main.average_rate if main.average_rate else None
     last = seen.last_duration or (seen.pts[-1] - seen.pts[-2] if len(seen.pts) > 1 else 0)
     return (seen.pts[-1] - seen.pts[0] + last) * main.time_base
+
+
+def _claimed_duration(container: av.container.InputContainer, stream: av.stream.Stream) -> Fraction | None:
+    """What the file's index or header says of its length; None where FFmpeg only guesses it from what is there."""
+    kinds = set(container.format.name.split(","))
+    if kinds & {"avi"} and isinstance(stream, av.video.VideoStream) and stream.average_rate:
+        return stream.frames / Fraction(stream.average_rate)
+    if kinds & {"mov", "mp4"} and stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    return Fraction(container.duration, 1_000_000) if kinds & {"matroska"} and container.duration else None
+
+
+def _ends_early(duration_s: Fraction | None, claimed_s: Fraction | None) -> str:
+    if duration_s is None or claimed_s is None or claimed_s - duration_s < _CLAIM_BEYOND_S:
+        return ""
+    there, claimed = from_seconds(duration_s).label(), from_seconds(claimed_s).label()
+    return f"the picture ends after {there} of the {claimed} that the file claims to have"
 
 
 def _segments(kinds: str, main: VideoInfo, seen: _Packets, look: _Look, segment_s: int) -> tuple[Segment, ...]:

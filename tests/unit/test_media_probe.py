@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -13,6 +14,7 @@ from evidence.errors import NotFound, TooLarge, UnsupportedMedia
 from evidence.exhibit import Condition
 from evidence.wire import media_from_json
 from media.frames import read_frames
+from media.missing import missing_part
 from media.probe import probe
 from tests import clips
 from workers.tasks import probe as task
@@ -81,6 +83,54 @@ def test_what_is_missing_of_a_truncated_file_is_said(tmp_path: Path) -> None:
     assert "bytes of the recording are missing" in media.note
     assert media.main_video is not None
     assert 20 < media.main_video.frame_count < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "clip"),
+    [
+        ("cut.mp4", clips.Clip(frames=60, container_options={"movflags": "+faststart"})),
+        ("cut.mkv", clips.Clip(frames=60)),
+        ("cut.avi", clips.Clip(frames=60, codec="mpeg4", options={"g": "10", "b": "4M"})),
+    ],
+)
+def test_a_file_that_was_cut_off_says_how_much_of_it_is_there(tmp_path: Path, name: str, clip: clips.Clip) -> None:
+    path = clips.write(tmp_path / name, clip)
+    assert missing_part(path) == probe(path).note == ""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    media = probe(path)
+    assert media.condition is Condition.PARTLY_READABLE
+    assert f"The last {len(data) - len(data) * 6 // 10:,} bytes of the recording are missing" in media.note
+    assert media.main_video is not None
+    assert 20 < media.main_video.frame_count < 60
+    found = re.search(r"the picture ends after 0:00:01\.\d{3} of the 0:00:0(\d\.\d{3}) that the file claims", media.note)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(60 * 1001 / 30000, abs=0.04)
+
+
+def test_what_is_missing_is_told_from_the_boxes(tmp_path: Path) -> None:
+    box = lambda kind, payload=b"": (8 + len(payload)).to_bytes(4, "big") + kind + payload  # noqa: E731
+    said = {
+        box(b"ftyp", b"isom") + box(b"moov", b"0" * 50): "only the index (moov) is there",
+        box(b"ftyp", b"isom") + box(b"moov", b"0" * 50) + box(b"mdat"): "only the index (moov) is there",
+        box(b"ftyp", b"isom") + b"\0\0\0\3free" + box(b"moov", b"0" * 50): "its structure is damaged at byte 12",
+        box(b"ftyp", b"isom")
+        + b"\0\0\0\1mdat"
+        + (1 << 40).to_bytes(8, "big"): "at least 1,099,511,627,760 bytes of its end",
+        b"RIFF\0\0\0\0AVI LIST" + bytes(50): "its header was never completed",
+        b"RIFF\x46\0\0\0AVI LIST" + bytes(50): "the last 12 bytes",
+        b"RIFF\0\0\0\0WAVEfmt " + bytes(50): "",
+        b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67\x88" + bytes(5): "the last 3 bytes",
+        b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67\x01" + b"\xff" * 7 + bytes(5): "",
+        b"\x1a\x45\xdf\xa3": "",
+        b"G" + bytes(400): "",
+    }
+    path = tmp_path / "file"
+    for data, words in said.items():
+        path.write_bytes(data)
+        found = missing_part(path)
+        assert words in found, data[:40]
+        assert bool(words) == bool(found), data[:40]
 
 
 def test_damage_is_described_not_refused(tmp_path: Path) -> None:
