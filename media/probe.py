@@ -77,11 +77,13 @@ def probe(
     segment_s: int = 60,
     max_pixels: int = containers.MAX_PIXELS,
     max_duration_s: int = containers.MAX_DURATION_S,
+    quick: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> MediaInfo:
     """Read the whole file's packets, decode its first and last frames (all of them when it is short), and judge it.
 
-    A damaged file is described, not refused. `progress` is told how many packets were read and frames decoded.
+    A damaged file is described, not refused. `progress` is told how many packets were read and frames decoded. `quick`
+    decodes one frame of each stream only: for callers that decode all of it themselves and tell what they find.
 
     Raises: UnsupportedMedia for what is no recording; TooLarge for pictures or spans beyond the limits.
     """
@@ -107,7 +109,7 @@ def probe(
         for stream in containers.video_streams(container):
             seen = packets[stream.index]
             _check_span(seen, Fraction(stream.time_base or 1), max_duration_s)
-            look = _look(path, stream, seen, kinds, max_pixels, went_on)
+            look = _look(path, stream, seen, kinds, max_pixels, went_on, quick=quick)
             media = replace(media, video=(*media.video, _video_info(stream, seen, look)))
             if not media.video[-1].attached_picture:
                 looks[stream.index] = look
@@ -201,19 +203,27 @@ def _check_span(seen: _Packets, time_base: Fraction, max_duration_s: int) -> Non
 
 
 def _look(
-    path: Path, stream: av.video.VideoStream, seen: _Packets, kinds: str, max_pixels: int, went_on: Callable[[], None]
+    path: Path,
+    stream: av.video.VideoStream,
+    seen: _Packets,
+    kinds: str,
+    max_pixels: int,
+    went_on: Callable[[], None],
+    *,
+    quick: bool,
 ) -> _Look:
-    """Decode all of a short stream, else its first and last seconds."""
+    """Decode all of a short stream, else its first and last seconds; only one frame of any when it has to be quick."""
     look = _Look()
     if seen.count == 0:
         look.first_damage = f"not one frame of its video stream {stream.index} is there"
         return look
     width, height = stream.codec_context.width, stream.codec_context.height
-    look.whole = (
-        kinds in containers.STILL_FORMATS or not seen.regular or seen.count * max(1, width * height) <= DECODED_WHOLE_PIXELS
-    )
+    short = seen.count * max(1, width * height) <= DECODED_WHOLE_PIXELS
+    look.whole = not quick and (kinds in containers.STILL_FORMATS or not seen.regular or short)
     try:
-        if look.whole:
+        if quick:
+            _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, 1, went_on)
+        elif look.whole:
             _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, None, went_on)
         else:
             _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, 30, went_on)

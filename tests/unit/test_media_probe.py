@@ -201,3 +201,16 @@ def test_a_coding_that_nobody_knows_is_said(tmp_path: Path) -> None:
     assert "ideo stream 0 is in a coding that nothing here can read" in media.note
     with pytest.raises(UnsupportedMedia):
         read_frames(path, 0)
+
+
+@pytest.mark.parametrize("kind", sorted(clips.KINDS))
+def test_a_quick_look_finds_the_same_stream(tmp_path: Path, kind: str) -> None:
+    path = clips.KINDS[kind](tmp_path)
+    quick: list[int] = []
+    whole: list[int] = []
+    looked, told = probe(path, quick=True, progress=quick.append), probe(path, progress=whole.append)
+    assert looked.main_video == told.main_video
+    assert looked.condition is told.condition
+    # The whole look decodes every frame of these short clips; both read all packets.
+    assert told.main_video is not None
+    assert len(whole) - len(quick) >= told.main_video.frame_count - 1
