@@ -24,9 +24,10 @@ from cli.progress import counting
 from config.settings import load
 from evidence.errors import BadInput, Conflict
 from evidence.mediatime import MediaTime
-from workers.alone import MADE, Bench
+from workers.alone import MADE, TRACKS, Bench
 
 ANNOTATED = "annotated.mp4"
+_TRACKS_SHOWN = 40
 
 
 def analyse(
@@ -43,7 +44,8 @@ def analyse(
     """Find people, vehicles, faces and plates in one video, without any server.
 
     Writes tracks.json, tracks.mot.txt (MOT 1.1) and detections.parquet into --out, and annotated.mp4 with --annotate.
-    What nothing here can look for is named in the result. Nothing is written when it fails.
+    What nothing here can look for is named in the result. Nothing is written when it fails. Each track has a number, the
+    same for the same file and models: exhibit redact --tracks OUT takes it.
 
     Example: exhibit analyse clip.mp4 --out found/ --annotate
 
@@ -58,7 +60,7 @@ def analyse(
             raise Conflict(f"{out / name} is there already", hint="Choose another folder for --out, or move the old result.")
     with bench(out.absolute().parent, quiet=as_json) as work:
         sha256 = sha256_of(file)
-        analysis = work.analyse(file.absolute(), wanted)
+        analysis = work.analyse(file.absolute(), wanted, sha256)
         made = [analysis.folder / name for name in MADE]
         if annotate:
             made.append(work.annotate(file.absolute(), analysis, file.name))
@@ -67,6 +69,7 @@ def analyse(
             "sha256": sha256,
             "frames": analysis.report["frames"],
             "found": _found(analysis.tracks),
+            "tracks": [_track(track) for track in analysis.tracks],
             **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models")},
             "condition": analysis.media.condition.value,
             "note": analysis.media.note,
@@ -142,12 +145,30 @@ def _found(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
+def _track(track: dict[str, Any]) -> dict[str, Any]:
+    """One line for each track; its number is what --keep-track and --only-track of `exhibit redact` take."""
+    time_base = Fraction(track["time_base"])
+    return {
+        "id": track["id"],
+        "label": track["label"],
+        "first_seen": MediaTime(track["pts"][0], time_base).label(),
+        "last_seen": MediaTime(track["pts"][-1], time_base).label(),
+        "best_score": max(track["score"]),
+    }
+
+
 def _show(summary: dict[str, Any], out: Path) -> None:
     console = Console()
     table = Table("label", "tracks", "first seen", "last seen", "best score", title=summary["file"])
     for line in summary["found"]:
         table.add_row(line["label"], str(line["tracks"]), line["first_seen"], line["last_seen"], f"{line['best_score']:.2f}")
     console.print(table)
+    tracks = Table("track", "label", "first seen", "last seen", "best score")
+    for line in summary["tracks"][:_TRACKS_SHOWN]:
+        tracks.add_row(str(line["id"]), line["label"], line["first_seen"], line["last_seen"], f"{line['best_score']:.2f}")
+    console.print(tracks)
+    if len(summary["tracks"]) > _TRACKS_SHOWN:
+        console.print(f"and {len(summary['tracks']) - _TRACKS_SHOWN} tracks more, all in {TRACKS}")
     for missing in summary["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}", markup=False, highlight=False)
     if summary["note"]:

@@ -1,4 +1,4 @@
-"""`exhibit redact`: one file with faces, plates or people hidden, without servers, through the workers' own tasks."""
+"""`exhibit redact`: one file with what was chosen hidden, without servers, through the workers' own tasks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,37 @@ import typer
 from rich.console import Console
 
 from cli.analyse import bench, check_readable, put, sha256_of
+from cli.hiding import NOTHING, Choice, Found
 from evidence.errors import BadInput, Conflict
 from evidence.redaction import AudioPolicy, Hide, Redaction, Style
-from workers.alone import TASK_OF, Bench
 
-_OF_ITSELF = "faces, and plates where a plate model is configured"
+_WHAT = f"""What to hide: {", ".join(hide.value for hide in Hide)}, comma-separated, or {NOTHING} but --region. Without it:
+faces, and plates where a plate model is configured."""
+_Tracks = Annotated[
+    Path | None, typer.Option(help="Folder of an exhibit analyse of this file: its tracks are taken.", file_okay=False)
+]
+_Keep = Annotated[list[int] | None, typer.Option(metavar="ID", help="Leave this track of --tracks open; repeatable.")]
+_Only = Annotated[
+    list[int] | None, typer.Option(metavar="ID", help="Hide no track of --tracks but this, of any kind; repeatable.")
+]
+_Region = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="x0,y0,x1,y1@FROM-TO",
+        help="Hide this rectangle too: pixels of the upright picture, times as 0:01:02.5; repeatable.",
+    ),
+]
 
 
 def redact(
     file: Annotated[Path, typer.Argument(help="A video.", dir_okay=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="The redacted copy, an MP4 file.", dir_okay=False)],
-    what: Annotated[
-        str, typer.Option(help=f"What to hide: faces, plates, people, comma-separated. Without it: {_OF_ITSELF}.")
-    ] = "",
+    what: Annotated[str, typer.Option(help=_WHAT)] = "",
+    tracks: _Tracks = None,
+    keep_track: _Keep = None,
+    only_track: _Only = None,
+    region: _Region = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the report.")] = "",
     style: Annotated[Style, typer.Option(help="How; blur and pixelation can be undone in part.")] = Style.SOLID,
     audio: Annotated[AudioPolicy, typer.Option(help="Keep the sound or leave it out.")] = AudioPolicy.KEEP,
     report: Annotated[
@@ -35,24 +53,24 @@ def redact(
     What is asked for in --what and has no detector here is refused, and nothing is written. The report lists what
     was not looked for. The file itself is never changed.
 
+    A track's number is that of one analysis: --keep-track and --only-track need --tracks, the folder that exhibit
+    analyse wrote about the same file (checked by its SHA-256). What it didn't look for is refused.
+
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --what faces,plates --report report.json
+
+    Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --tracks found/ --keep-track 3 --reason "the suspect"
 
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used, or
     nothing here can find what is to be hidden; 3 the output is there already; 130 stopped.
     """
     check_readable(file)
-    asked = _hide(what)
-    if output.suffix.lower() != ".mp4":
-        raise BadInput(f"{output} is no name of an MP4 file", hint=f"Name the copy {output.stem}.mp4.")
-    for place in (output, report):
-        if place is not None and place.exists():
-            raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.")
-    if report is not None and report.absolute() == output.absolute():
-        raise BadInput("the report can't be the same file as the copy", hint="Name it report.json, for example.")
+    choice = Choice.read(what, keep_track or (), only_track or (), region or (), reason, tracks)
+    _check_places(output, report)
     with bench(output.absolute().parent, quiet=as_json) as work:
-        redaction = Redaction(what=asked or _of_itself(work), style=style, audio=audio)
         source = sha256_of(file)
-        made, told = work.redact(file.absolute(), redaction)
+        found = None if tracks is None else Found.read(tracks, source, work.scratch)
+        redaction = choice.redaction(work, found, style, audio)
+        made, told = work.redact(file.absolute(), redaction, found.path if found else None)
         whole = {
             "file": file.name,
             "sha256": source,
@@ -73,22 +91,18 @@ def redact(
         _show(redaction, whole, output)
 
 
-def _hide(what: str) -> frozenset[Hide]:
-    names = [name.strip() for name in what.split(",") if name.strip()]
-    known = {hide.value for hide in Hide}
-    for name in names:
-        if name not in known:
-            raise BadInput(f"--what {name}: no such kind of thing", hint=f"Choose from {', '.join(sorted(known))}.")
-    return frozenset(Hide(name) for name in names)
-
-
-def _of_itself(work: Bench) -> frozenset[Hide]:
-    return frozenset({Hide.FACES, *([Hide.PLATES] if work.can_look_for(TASK_OF[Hide.PLATES]) else [])})
+def _check_places(output: Path, report: Path | None) -> None:
+    if output.suffix.lower() != ".mp4":
+        raise BadInput(f"{output} is no name of an MP4 file", hint=f"Name the copy {output.stem}.mp4.")
+    for place in (output, report):
+        if place is not None and place.exists():
+            raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.")
+    if report is not None and report.absolute() == output.absolute():
+        raise BadInput("the report can't be the same file as the copy", hint="Name it report.json, for example.")
 
 
 def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    hidden = " and ".join(sorted(hide.value for hide in redaction.what))
-    console.print(f"{output}: {hidden} hidden. A draft: watch it before it leaves your hands.")
+    console.print(f"{output}: {redaction.in_words()} hidden. A draft: watch it before it leaves your hands.")
     for missing in whole["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}")

@@ -45,6 +45,10 @@ LABELS_OF: dict[Hide, frozenset[str]] = {
 }
 
 
+DRAFT_REASON = "draft: everything the detectors found"
+"""Until a person gives one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Margin:
     """How much a mask is larger than its box, and how much longer it lives than its track.
@@ -90,7 +94,7 @@ class Redaction:
     """If there are any, no other track is hidden, and these are whatever their kind."""
     analysis: str = ""
     """SHA-256 of the tracks.json whose numbers `keep_tracks` and `only_tracks` are; empty: not said."""
-    reason: str = "draft: everything the detectors found"
+    reason: str = DRAFT_REASON
 
     def __post_init__(self) -> None:
         if not self.what and not self.regions and not self.only_tracks:
@@ -106,6 +110,17 @@ class Redaction:
         if self.only_tracks:
             return track.id in self.only_tracks
         return track.label in self.labels and track.id not in self.keep_tracks
+
+    def in_words(self) -> str:
+        """`faces and plates, except track 3, and 2 drawn regions`."""
+        if self.only_tracks:
+            hidden = [_tracks(self.only_tracks)]
+        else:
+            kinds = " and ".join(sorted(what.value for what in self.what))
+            hidden = [f"{kinds}, except {_tracks(self.keep_tracks)}," if self.keep_tracks else kinds] if kinds else []
+        if self.regions:
+            hidden.append("a drawn region" if len(self.regions) == 1 else f"{len(self.regions)} drawn regions")
+        return " and ".join(hidden).removesuffix(",")
 
     def check_tracks(self, there: Collection[int]) -> None:
         """Raises: BadInput for a track that isn't among `there`."""
@@ -168,6 +183,10 @@ def _signed(time: str) -> Fraction:
 def _text(region: Region) -> str:
     edges = ",".join(f"{edge:g}" for edge in region.box_xyxy)
     return f"{edges}@{region.span.start.label()}-{region.span.end.label()}"
+
+
+def _tracks(numbers: Collection[int]) -> str:
+    return f"{'track' if len(numbers) == 1 else 'tracks'} {_numbers(numbers)}"
 
 
 def _numbers(some: Iterable[int]) -> str:

@@ -56,18 +56,18 @@ class Bench:
     scratch: Path
     stage: Stage
 
-    def analyse(self, file: Path, labels: Sequence[str] = ()) -> Analysis:
-        """Look for `labels`, or for all that is configured.
+    def analyse(self, file: Path, labels: Sequence[str] = (), sha256: str = "") -> Analysis:
+        """Look for `labels`, or for all that is configured; `sha256` of the file stands in the result.
 
         Raises: NoDetector when nothing here can look for one of `labels`; UnsupportedMedia, CorruptMedia, TooLarge,
             WrongWeights, StepFailed.
         """
         if not labels:
-            return self._analyse(file, self._params(frozenset(ModelTask)))
+            return self._analyse(file, self._params(frozenset(ModelTask)), sha256)
         tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in labels)
         params = {**self._params(tasks), "keep": [label for label in labels if label not in _TASK_OF_LABEL]}
         _refuse_what_is_missing(params, labels)
-        return self._analyse(file, self._with_the_rest(params, {task: task.value for task in ModelTask}))
+        return self._analyse(file, self._with_the_rest(params, {task: task.value for task in ModelTask}), sha256)
 
     def can_look_for(self, task: ModelTask) -> bool:
         """Raises: WrongWeights."""
@@ -77,23 +77,27 @@ class Bench:
             return False
         return True
 
-    def redact(self, file: Path, redaction: Redaction) -> tuple[Path, dict[str, Any]]:
-        """The redacted copy and the report about it.
+    def redact(self, file: Path, redaction: Redaction, found: Path | None = None) -> tuple[Path, dict[str, Any]]:
+        """The redacted copy and the report about it; `found` is the tracks.json of an earlier analysis of the file.
 
         Raises: NoDetector when nothing here can look for what is to be hidden, before anything is decoded; the rest as
             `analyse`.
         """
+        if found is not None:
+            return self._redact(file, redaction, found)
         tasks = frozenset(TASK_OF[what] for what in redaction.what)
         params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
         _refuse_what_is_missing(params, sorted(redaction.labels))
         analysis = self._analyse(file, self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide}))
+        made, report = self._redact(file, redaction, analysis.folder / TRACKS)
+        return made, {**report, "not_looked_for": analysis.report["not_looked_for"]}
+
+    def _redact(self, file: Path, redaction: Redaction, tracks: Path) -> tuple[Path, dict[str, Any]]:
         out = self._folder("redact")
-        inputs = {"original": file, TRACKS: analysis.folder / TRACKS}
         params = {"redaction": redaction_to_json(redaction), "draft": True, **self._caps()}
         with self.stage("redact") as progress:
-            self._child("redact", inputs, params, out, progress)
-        report = json.loads((out / "report.json").read_bytes())
-        return out / "redacted.mp4", {**report, "not_looked_for": analysis.report["not_looked_for"]}
+            self._child("redact", {"original": file, TRACKS: tracks}, params, out, progress)
+        return out / "redacted.mp4", json.loads((out / "report.json").read_bytes())
 
     def annotate(self, file: Path, analysis: Analysis, reference: str) -> Path:
         claimed = analysis.media.claimed_capture_time
@@ -117,7 +121,7 @@ class Bench:
         ]
         return {**params, "not_looked_for": rest}
 
-    def _analyse(self, file: Path, params: Mapping[str, Any]) -> Analysis:
+    def _analyse(self, file: Path, params: Mapping[str, Any], sha256: str = "") -> Analysis:
         out = self._folder("probe")
         with self.stage("probe") as progress:
             told = self._child(
@@ -132,7 +136,7 @@ class Bench:
             raw = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
         out = self._folder("track")
         with self.stage("track") as progress:
-            report = self._child("track", raw, {}, out, progress)
+            report = self._child("track", raw, {"original_sha256": sha256}, out, progress)
         return Analysis(out, media, report)
 
     def _detect(

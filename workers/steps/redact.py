@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evidence.errors import BadInput, NoDetector
+from evidence.errors import BadInput, Conflict, NoDetector
 from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.steps import Step, StepRun
 from evidence.wire import redaction_from_json, redaction_to_json
@@ -21,12 +21,18 @@ DRAFT_REPORT = "DRAFT-report.json"
 def run(tools: Tools, step_run: StepRun) -> Result:
     """Every redaction made here is a draft: no person has approved it, and everything about it says so.
 
-    Raises: NoDetector when something is to be hidden that nobody looked for; nothing is written then.
+    Raises: NoDetector when something is to be hidden that nobody looked for; Conflict when the tracks that were chosen
+        are those of another analysis. Nothing is written then.
     """
     exhibit = tools.exhibit(step_run)
     found = tools.output(exhibit.id, Step.TRACK, TRACKS)
     not_looked_for = found.details["not_looked_for"]
     redaction = _wanted(step_run.params, frozenset(found.details["report"]["looked_for"]))
+    if redaction.analysis not in {"", found.sha256}:
+        raise Conflict(
+            "the video was analysed again after these tracks were chosen: their numbers may mean others now",
+            hint="Look at the new tracks, and ask again.",
+        )
     params = {"redaction": redaction_to_json(redaction), "draft": True, "reference": exhibit.reference}
     recipe = tools.recipe(Step.REDACT, params, inputs=[found])
     if kept := tools.made_before(step_run, recipe):
@@ -71,5 +77,6 @@ def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
 
 
 def _note(redaction: Redaction, not_looked_for: list[dict[str, str]]) -> str:
-    hidden = " and ".join(sorted(what.value for what in redaction.what)) or "the regions that were drawn"
-    return "; ".join(filter(None, [f"draft, approved by nobody: {hidden} covered", missing_in_words(not_looked_for)]))
+    return "; ".join(
+        filter(None, [f"draft, approved by nobody: {redaction.in_words()} covered", missing_in_words(not_looked_for)])
+    )

@@ -26,7 +26,7 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     if kept := tools.made_before(step_run, recipe):
         return Result(recipe.digest, kept, note=tools.note_of(kept))
     inputs = {output.name: tools.fetch(output) for output in raw}
-    out, report = tools.child("track", inputs, params)
+    out, report = tools.child("track", inputs, {**params, "original_sha256": exhibit.sha256.hex})
     note = missing_in_words(report["not_looked_for"])
     details = {"report": report, "not_looked_for": report["not_looked_for"], "note": note}
     outputs = [tools.publish(step_run, recipe, out / name, details) for name in _NAMES]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import IntegrityError
+from evidence.mediatime import MediaTime, Span
 from evidence.track import Track
 from evidence.wire import track_from_json
 from media.frames import Frame, FrameReader, read_frames
@@ -34,6 +35,11 @@ class Analysis:
     @property
     def frame_count(self) -> int:
         return len(self.frame_pts)
+
+    @property
+    def span(self) -> Span:
+        """From the first frame to the last."""
+        return Span(MediaTime(self.frame_pts[0], self.time_base), MediaTime(self.frame_pts[-1], self.time_base))
 
     def check(self, frame: Frame) -> None:
         """That this frame is the one that was looked at under its number.

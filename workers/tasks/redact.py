@@ -36,12 +36,16 @@ from workers.tasks import analysis as analyses
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
-    """Raises: BadInput for a redaction that is none; IntegrityError, CorruptMedia, UnsupportedMedia, TooLarge, NoSpace."""
+    """Raises: BadInput for a redaction that is none, or that names what isn't in this video; IntegrityError,
+    CorruptMedia, UnsupportedMedia, TooLarge, NoSpace.
+    """
     original, analysis = inputs["original"], analyses.read(inputs[analyses.NAME])
     try:
         redaction = redaction_from_json(params["redaction"])
     except (KeyError, ValueError, TypeError) as exc:
         raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
+    redaction.check_tracks({track.id for track in analysis.tracks})
+    redaction.check_regions(analysis.size_wh, analysis.span)
     covering = _Covering(analysis, redaction)
     draft = bool(params.get("draft", False))
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
@@ -87,7 +91,7 @@ class _Covering:
         self.frames_masked += painted > 0
 
     def report(self, written: Written) -> dict[str, Any]:
-        hidden = Counter(track.label for track in self._analysis.tracks if track.label in self._redaction.labels)
+        hidden = Counter(track.label for track in self._analysis.tracks if self._redaction.hides(track))
         return {
             "frames_in": self._analysis.frame_count,
             "frames_out": written.frames,

@@ -13,7 +13,8 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
      "models": [{"name", "task", "sha256", "licence", "threshold", "low_threshold", "runtime",
                  "precision", "input_wh"}, …],       # what really ran
      "looked_for": ["bicycle", "face", …],        # labels a model was asked for on every frame, sorted
-     "not_looked_for": [{"what": "plates", "reason": "not analysed: no weights"}, …]}
+     "not_looked_for": [{"what": "plates", "reason": "not analysed: no weights"}, …],
+     "original_sha256": "…"}                  # of the file that was looked at
 
 `what` in `not_looked_for` is a catalogue task: objects, faces or plates (people are found by the objects model), or a
 single label that the object model does not know.
@@ -24,7 +25,7 @@ list of labels that occur, from 1.
 `detections.parquet`: frame (int64), pts (int64), time_base (string), box_xyxy (fixed list of 4 float32), score
 (float32), label, track_id (int64, -1: in no track), model, origin (detected | tracked | interpolated).
 
-Params: `not_looked_for` (as above, added to what the segments say).
+Params: `not_looked_for` (as above, added to what the segments say), `original_sha256`.
 Result: {"frames", "tracks", "labels": {label: tracks}, "looked_for", "not_looked_for", "models"}.
 """
 
@@ -72,6 +73,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         "size_wh": size_wh,
         "tracks": [track_to_json(track) for track in tracks],
         **about,
+        "original_sha256": str(params.get("original_sha256", "")),
     }
     (out / "tracks.json").write_text(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), "utf-8")
     (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
