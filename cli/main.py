@@ -68,6 +68,9 @@ COMMANDS = (
         "analyse", "cli.analyse:analyse", "Find people, vehicles, faces and plates in one video, without any server.", _ALONE
     ),
     Command("redact", "cli.redact:redact", "Hide faces, plates or people in one video, without any server.", _ALONE),
+    Command(
+        "quality", "cli.quality:quality", "Measure on your own labelled clips what is left open and what is found.", _ALONE
+    ),
 )
 
 

@@ -10,8 +10,10 @@
     thumbnails    original, tracks.json           track-<id>.jpg
     annotate      original, tracks.json           annotated.mp4
     redact        original, tracks.json           redacted.mp4, report.json
+    second_look   copy, tracks.json               finding-<id>.jpg, tracks.json
     clip          source                          clip.mp4
     sheet         named videos, tracks.json       sheet.jpg
+    judge         original, copy, truth           (result: what is left open in the copy)
 
 `workers.child` starts a process that runs exactly one of them. Parameters and results are JSON values.
 """
@@ -27,7 +29,21 @@ from evidence.ports import Progress
 
 Task = Callable[[Mapping[str, Path], Mapping[str, Any], Path, Progress], dict[str, Any]]
 
-TASKS = ("probe", "proxy", "describe", "prepare", "detect", "track", "thumbnails", "annotate", "redact", "clip", "sheet")
+TASKS = (
+    "probe",
+    "proxy",
+    "describe",
+    "prepare",
+    "detect",
+    "track",
+    "thumbnails",
+    "annotate",
+    "redact",
+    "second_look",
+    "clip",
+    "sheet",
+    "judge",
+)
 
 
 def task(name: str) -> Task:
