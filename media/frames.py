@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,6 +17,7 @@ import av.sidedata.sidedata
 import av.video
 import av.video.frame
 import av.video.reformatter
+import cv2
 import numpy as np
 import numpy.typing as npt
 from av.stream import Discard
@@ -98,6 +100,20 @@ class Frame:
         )
         return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
+    def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """What lies in a box of the upright picture, at `size_wh`: a close look without an RGB of the whole.
+
+        Shape: (height, width, 3), RGB. Units: pixels; the box lies inside the picture.
+        """
+        x0, y0, x1, y1 = (round(side) for side in self.orientation.box_to_stored(box_xyxy, self.stored_size_wh))
+        self._planes = self._planes or SmallPictures(self.picture)
+        part = self._planes.part((x0, y0, x1, y1), self.orientation.stored_wh(size_wh))
+        if part is not None:
+            return self.orientation.to_upright(part)
+        x0, y0, x1, y1 = box_xyxy
+        scaled: npt.NDArray[np.uint8] = cv2.resize(self.rgb()[y0:y1, x0:x1], size_wh, interpolation=cv2.INTER_AREA)
+        return scaled
+
     def forget_small(self) -> None:
         """Let go of the small pictures of a frame that waits to be painted."""
         self._small.clear()
@@ -155,6 +171,10 @@ class FrameReader:
         return stream
 
     @property
+    def _decoding_times(self) -> bool:
+        return self._container.format.name == "avi"
+
+    @property
     def rate(self) -> Fraction:
         """Frames per second on average, as the container tells; for encoders, never for times."""
         return Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
@@ -205,15 +225,22 @@ class FrameReader:
 
     def _pictures(self, start_pts: int | None) -> Iterator[Picture]:
         """Decoded pictures in presentation order; `orientation` is known from the first one on."""
+        times = _DecodingTimes() if self._decoding_times else None
         for packet in self._packets(start_pts):
+            if times is not None and packet is not None:
+                times.decoded(packet.pts)
             try:
                 pictures = self.stream.decode(packet)
             except av.error.EOFError:
                 continue
             except (av.error.FFmpegError, ValueError) as exc:
                 self._note(packet, exc)
+                if times is not None and packet is not None:
+                    times.lost(packet.pts)
                 continue
             for picture in pictures:
+                if times is not None:
+                    times.shown(picture)
                 containers.check_size(picture.width, picture.height, self.max_pixels)
                 if not self._oriented:
                     self._oriented = True
@@ -229,7 +256,8 @@ class FrameReader:
         self.damage.add(f"a frame {where} can't be decoded: {reason}")
 
     def _packets(self, start_pts: int | None) -> Iterator[_Packet | None]:
-        if start_pts is None:
+        if start_pts is None or self._decoding_times:
+            # Where times must be told from the order, the order must be known from the start.
             yield from self._demux()
             return
         for back_s in _STEPS_BACK_S:
@@ -304,6 +332,31 @@ def first_frame(path: Path, stream_index: int, max_pixels: int = containers.MAX_
         for frame in reader:
             return frame
     raise CorruptMedia(f"not one frame of {path.name} can be decoded")
+
+
+class _DecodingTimes:
+    """AVI knows no times of presentation: a picture carries the time at which it was decoded. Pictures come out in the
+    order of presentation, so each gets the earliest such time that none before it has."""
+
+    def __init__(self) -> None:
+        self._free: deque[int] = deque()
+
+    def decoded(self, at: int | None) -> None:
+        if at is not None:
+            self._free.append(at)
+
+    def lost(self, at: int | None) -> None:
+        if self._free and self._free[-1] == at:
+            self._free.pop()
+
+    def shown(self, picture: Picture) -> None:
+        if picture.pts is None:
+            return
+        # What was decoded before a key frame is shown before it: what has not come by now comes no more.
+        while picture.key_frame and self._free and self._free[0] < picture.pts:
+            self._free.popleft()
+        if self._free:
+            picture.pts = self._free.popleft()
 
 
 class _Clock:

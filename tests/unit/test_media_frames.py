@@ -113,6 +113,38 @@ def test_frames_without_times_get_even_ones_and_are_counted(tmp_path: Path) -> N
     assert min(gaps) > 0
 
 
+@pytest.mark.parametrize("groups", ["bframes=2", "bframes=3:b-adapt=0", "bframes=3:b-adapt=0:open-gop=1"])
+def test_avi_has_only_decoding_times_and_its_pictures_are_shown_evenly(tmp_path: Path, groups: str) -> None:
+    options = {"g": "12", "preset": "medium", "crf": "12", "x264-params": f"scenecut=0:{groups}"}
+    path = clips.write(tmp_path / "decoding-order.avi", clips.Clip(frames=60, options=options))
+    reader = read_frames(path, 0)
+    frames = read(reader)
+    assert [number for _, _, number in frames] == list(range(60))
+    assert {b[1] - a[1] for a, b in pairwise(frames)} == {1}
+    assert reader.retimed == 0
+    later = read(read_frames(path, 0, frames[40][1]))
+    assert [frame[1:] for frame in later] == [frame[1:] for frame in frames[40:]]
+
+
+def test_a_lost_picture_of_an_avi_takes_its_time_with_it(tmp_path: Path) -> None:
+    options = {"g": "12", "preset": "medium", "crf": "12", "x264-params": "scenecut=0:bframes=2"}
+    path = clips.write(tmp_path / "damaged.avi", clips.Clip(frames=60, options=options))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"movi") + 4
+    for number in range(31):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if number >= 29:
+            data[at + 8 : at + 8 + size] = bytes((i * 37 + 11) % 256 for i in range(size))
+        at += 8 + size + size % 2
+    path.write_bytes(data)
+    reader = read_frames(path, 0)
+    frames = read(reader)
+    assert (reader.damage.count, len(frames)) == (2, 58)
+    first = frames[0][1]
+    for part in (frames[:28], frames[-20:]):
+        assert [pts - first for _, pts, _ in part] == [number for _, _, number in part]
+
+
 def test_small_pictures_stand_upright_and_are_made_once(made: Made) -> None:
     with read_frames(made("rotated"), 0) as reader:
         frame = next(iter(reader))
