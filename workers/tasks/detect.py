@@ -41,15 +41,13 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     with read_frames(
         inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
     ) as reader:
-        look = _Look(params["detectors"], frozenset(params["keep"]))
+        look = Look(params["detectors"], frozenset(params["keep"]))
         seen = _look_at_all(reader, look, segment["frame_count"], progress)
         damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
         "start_pts": segment["start_pts"],
         "size_wh": list(look.size_wh),
-        "models": look.models,
-        "looked_for": sorted({label for d in look.detectors for label in d.labels}),
-        "not_looked_for": [*params["not_looked_for"], *_unknown_labels(params, look.detectors)],
+        **look.about(params),
         "damage": damage,
     }
     found = seen.detections(reader.time_base)
@@ -88,7 +86,7 @@ class _Seen:
         )
 
 
-class _Look:
+class Look:
     """The models, opened for the first picture's shape; each computes in a thread of its own."""
 
     def __init__(self, specs: Iterable[Mapping[str, Any]], keep: frozenset[str]) -> None:
@@ -113,6 +111,14 @@ class _Look:
                 }
             )
 
+    def about(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What really ran, and for which labels."""
+        return {
+            "models": self.models,
+            "looked_for": sorted({label for d in self.detectors for label in d.labels}),
+            "not_looked_for": [*params["not_looked_for"], *_unknown_labels(params, self.detectors)],
+        }
+
     def at(self, frame: Frame) -> list[Future[Found]]:
         pictures = [frame.small_rgb(detector.picture_wh) for detector in self.detectors]
         return [
@@ -121,7 +127,7 @@ class _Look:
         ]
 
 
-def _look_at_all(reader: FrameReader, look: _Look, expected: int, progress: Progress) -> _Seen:
+def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progress) -> _Seen:
     seen = _Seen()
     waiting: deque[tuple[int, tuple[int, int], list[Future[Found]]]] = deque()
 
