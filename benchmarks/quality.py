@@ -1,7 +1,8 @@
 """What the engine leaves open and what it hides too much: measured as shipped, written to docs/quality.md (`make quality`).
 
 The clips and their truth lie under EXHIBIT_TEST_DATA, the scorers in EXHIBIT_EVAL. A scorer runs as a process of its own,
-in an interpreter of its own: what checks the engine shares no code with it. Nothing here chooses a setting.
+in an interpreter of its own: what checks the engine shares no code with it. Nothing here chooses a setting. What was
+measured is kept by the content of code, weights, clip and scorer, so that a second run measures only what changed.
 """
 
 from __future__ import annotations
@@ -13,172 +14,169 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import quality_page
-from benchmarks.stills import look_at_stills
+from benchmarks import images, kept, quality_faces, quality_page, redactors
+from benchmarks.desk import KINDS, ROOT, Desk, desk_at, last_words
 from cli.analyse import sha256_of
+from config.models import ModelTask
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/quality.md"
-KINDS = ("shake", "small", "dark", "edge", "occlusion", "flips", "cut")
-BACKGROUNDS = ("dashcam_road.mp4", "traffic.mp4")
-PARTS = ("faces", "plates", "persons")
-_LEAVE = "EXHIBIT_MODELS_DIR"
-"""The one setting of this machine that is kept: the weights must come from somewhere."""
+PARTS = ("faces", "controls", "plates", "persons", "knives", "coco")
+_PEOPLE = ("pets_s2l1_a", "drone_person12")
+_ENGINE = ("evidence", "config", "media", "detectors", "workers", "cli")
+Measured = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where everything lies."""
-
-    evaluation: Path
-    data: Path
-    cache: Path
-    scratch: Path
-    scorer_python: str
-
-    @property
-    def truth(self) -> Path:
-        return self.data / "groundtruth"
-
-    def environment(self) -> dict[str, str]:
-        """Settings as shipped: no file or variable of this machine has a say."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EXHIBIT_") or name == _LEAVE}
-        return {**kept, "EXHIBIT_DATA_DIR": str(self.cache / "data")}
-
-    def exhibit(self, *arguments: str | Path) -> None:
-        """Raises: CalledProcessError with what it said."""
-        command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
-        subprocess.run(command, cwd=ROOT, env=self.environment(), capture_output=True, text=True, check=True)
-
-    def score(self, scorer: str, *arguments: str | Path) -> dict[str, Any]:
-        """`figures` as the scorer wrote them, or `why` there are none."""
-        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            out = Path(folder) / "score.json"
-            command = [self.scorer_python, str(self.evaluation / scorer), *map(str, arguments), "--json", str(out)]
-            environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if out.exists():
-                figures: dict[str, Any] = json.loads(out.read_bytes())
-                return {"figures": figures}
-        return {"why": f"not scored: {last_words(ended.stderr)}"}
-
-
-def last_words(text: str, lines: int = 1) -> str:
-    """What a process said last."""
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(said[-lines:]) or "the process said nothing"
-
-
-def stress_clip(desk: Desk, kind: str, seed: int, frames: int, width: int = 0) -> Path:
-    """The clip; its truth lies beside it. Made once for each version of generator and sources.
-
-    Raises: CalledProcessError when the generator ends with an error.
-    """
-    source = desk.truth / "face_david.mp4"
-    backgrounds = [desk.data / "clips" / name for name in BACKGROUNDS]
-    made_from = [desk.evaluation / "stress.py", desk.evaluation / "boxlib.py", source, *backgrounds]
-    version = "".join(sha256_of(path)[:4] for path in made_from)
-    folder = desk.cache / "stress" / version / f"{kind}-seed{seed}-{frames}frames" / (f"{width}wide" if width else "full")
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as making:
-            made = Path(making) / "made"
-            command = [desk.scorer_python, str(desk.evaluation / "stress.py")]
-            command += [str(source), str(source.with_suffix(".mot.txt")), str(made)]
-            command += ["--kind", kind, "--seed", str(seed), "--frames", str(frames), "--width", str(width)]
-            command += ["--background", *map(str, backgrounds)]
-            environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            made.rename(folder)
-    return folder / f"{kind}.mp4"
-
-
-def faces(desk: Desk, clip: Path, kind: str, seed: int | None = None) -> dict[str, Any]:
-    """`exhibit redact --what faces` as shipped, and its score."""
-    line: dict[str, Any] = {"clip": kind, "seed": seed}
-    with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
-        copy, report = Path(folder) / "copy.mp4", Path(folder) / "report.json"
-        try:
-            desk.exhibit("redact", clip, "-o", copy, "--what", "faces", "--report", report)
-        except subprocess.CalledProcessError as exc:
-            return {**line, "why": f"not redacted: {last_words(exc.stderr, lines=2)}"}
-        models = json.loads(report.read_bytes())["models"]
-        truth = clip.with_suffix(".mot.txt")
-        return {**line, "models": models, **desk.score("redaction_score.py", clip, copy, truth)}
-
-
-def all_faces(desk: Desk, seeds: Sequence[int], frames: int, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
-    yield faces(desk, desk.truth / "face_david.mp4", "face_david")
-    for seed in seeds:
-        for kind in kinds:
-            try:
-                clip = stress_clip(desk, kind, seed, frames)
-            except subprocess.CalledProcessError as exc:
-                yield {"clip": kind, "seed": seed, "why": f"no clip: {last_words(exc.stderr)}"}
-                continue
-            yield faces(desk, clip, kind, seed)
-
-
-def persons(desk: Desk) -> dict[str, Any]:
-    """`exhibit analyse --labels person` on the pedestrians' clip, and the score of its tracks."""
-    clip = desk.truth / "pets_s2l1_a.mp4"
-    with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
-        try:
-            desk.exhibit("analyse", clip, "--out", folder, "--labels", "person")
-        except subprocess.CalledProcessError as exc:
-            return {"why": f"not analysed: {last_words(exc.stderr, lines=2)}"}
-        models = json.loads((Path(folder) / "tracks.json").read_bytes())["models"]
-        score = desk.score("track_score.py", clip.with_suffix(".mot.txt"), Path(folder) / "tracks.mot.txt")
-        return {"models": models, **score}
-
-
-def plates(desk: Desk) -> dict[str, Any]:
-    """The plate model on still pictures: its boxes, and the masks that REDACT would paint, each scored."""
-    stills = desk.truth / "plates_eu"
-    with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
-        looked = look_at_stills(stills, Path(folder), desk.environment())
-        if looked is None:
-            return {"why": "not analysed: no weights"}
-        scored = {
-            name: desk.score("boxes_score.py", stills, Path(folder) / f"{name}.json", "--score", str(looked["threshold"]))
-            for name in ("boxes", "masks")
-        }
-        whys = {name: line["why"] for name, line in scored.items() if "why" in line}
-        if whys:
-            return {"models": [looked], "why": next(iter(whys.values()))}
-        return {"models": [looked], **{name: line["figures"] for name, line in scored.items()}}
-
-
-def measure(desk: Desk, options: argparse.Namespace) -> dict[str, Any]:
+def measure(desk: Desk, options: argparse.Namespace) -> Measured:
     """Everything that was asked for; `quality_page.page` says its form."""
-    measured: dict[str, Any] = {"about": about(desk, options)}
-    if "faces" in options.parts:
-        measured["faces"] = []
-        for line in all_faces(desk, options.seeds, options.frames, options.kinds):
-            print(quality_page.in_short(line), file=sys.stderr, flush=True)
-            measured["faces"].append(line)
-    if "plates" in options.parts:
-        measured["plates"] = plates(desk)
+    measured: Measured = {"about": about(desk, options)}
+    for part, by in (("faces", redactors.exhibit), ("controls", redactors.controls)):
+        if part in options.parts:
+            made = by(desk)
+            some = made if isinstance(made, list) else [made]
+            measured[part] = [line for one in some for line in _hidden(desk, one, options)]
+            measured["about"]["redactors"] |= {one.name: one.shown for one in some}
+    alone: dict[str, Callable[[], Measured]] = {
+        "plates": lambda: plates(desk),
+        "knives": lambda: knives(desk),
+        "coco": lambda: coco(desk),
+    }
+    for part, work in alone.items():
+        if part in options.parts:
+            measured[part] = work()
     if "persons" in options.parts:
-        measured["persons"] = persons(desk)
+        measured["persons"] = [persons(desk, clip) for clip in _PEOPLE]
     return measured
 
 
-def about(desk: Desk, options: argparse.Namespace) -> dict[str, Any]:
+def _hidden(desk: Desk, by: redactors.Redactor, options: argparse.Namespace) -> list[Measured]:
+    lines = []
+    for line in redactors.all_hidden(desk, by, options.seeds, options.frames, options.kinds):
+        print(f"{by.name}: {quality_faces.in_short(line)}", file=sys.stderr, flush=True)
+        lines.append(line)
+    return lines
+
+
+def _once(desk: Desk, what: str, truth: Sequence[Path], scorer: str, work: Callable[[Path], Measured]) -> Measured:
+    """What `work` measures in an empty folder, or what was kept of it."""
+    scorers = [desk.evaluation / scorer, desk.evaluation / "boxlib.py"]
+    own = [Path(__file__), Path(images.__file__)]
+    depends_on = {
+        "what": what,
+        "engine": kept.engine(desk.environment()),
+        "how": kept.content(own),
+        "truth": kept.content(truth),
+        "scorer": kept.content(scorers),
+    }
+
+    def measured() -> Measured:
+        print(f"{what} …", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(dir=desk.scratch) as folder:
+            return work(Path(folder))
+
+    return desk.kept.get(depends_on, measured)
+
+
+def persons(desk: Desk, clip: str) -> Measured:
+    """`exhibit analyse --labels person`, and the score of its tracks."""
+    file = desk.truth / f"{clip}.mp4"
+    truth = file.with_suffix(".mot.txt")
+
+    def work(folder: Path) -> Measured:
+        try:
+            desk.exhibit("analyse", file, "--out", folder, "--labels", "person")
+        except subprocess.CalledProcessError as exc:
+            return {"why": f"not analysed: {last_words(exc.stderr, lines=2)}"}
+        models = json.loads((folder / "tracks.json").read_bytes())["models"]
+        return {"models": models, **desk.score("track_score.py", truth, folder / "tracks.mot.txt")}
+
+    return {"clip": clip, **_once(desk, f"persons in {clip}", [file, truth], "track_score.py", work)}
+
+
+def plates(desk: Desk) -> Measured:
+    """The plate model on still pictures: its boxes, and the masks that REDACT would paint, each scored."""
+    stills = desk.truth / "plates_eu"
+
+    def work(folder: Path) -> Measured:
+        looked = images.shipped(ModelTask.PLATES, desk.environment())
+        if looked is None:
+            return {"why": "not analysed: no weights"}
+        boxes, masks = folder / "boxes.json", folder / "masks.json"
+        hidden = images.write_plates(looked, stills, boxes, masks)
+        scored = {f.stem: desk.score("boxes_score.py", stills, f, *_from(looked.spec)) for f in (boxes, masks)}
+        return {"models": [looked.model()], "hidden": hidden, **_figures(scored)}
+
+    return _once(desk, "plates on still pictures", [stills], "boxes_score.py", work)
+
+
+def knives(desk: Desk) -> Measured:
+    """The object model's class `knife` on still pictures, at the score from which a thing starts a track."""
+    stills = desk.truth / "knife_cctv"
+
+    def work(folder: Path) -> Measured:
+        looked = images.shipped(ModelTask.OBJECTS, desk.environment())
+        if looked is None:
+            return {"why": "not analysed: no weights"}
+        images.write_boxes(looked, stills, folder / "boxes.json")
+        names = ("--names", "knife,person", "--only", "knife")
+        scored = {
+            name: desk.score("boxes_score.py", stills, folder / "boxes.json", *names, "--score", str(looked.spec[name]))
+            for name in ("threshold", "low_threshold")
+        }
+        return {"models": [looked.model()], **_figures(scored)}
+
+    return _once(desk, "knives on still pictures", [stills], "boxes_score.py", work)
+
+
+def coco(desk: Desk) -> Measured:
+    """The object model as it runs here, and the same weights in float, on COCO's validation pictures."""
+    folder_of_stills = desk.truth / "coco_val"
+
+    def work(folder: Path) -> Measured:
+        here = images.shipped(ModelTask.OBJECTS, desk.environment(), images.LEAST_SCORE)
+        if here is None:
+            return {"why": "not analysed: no weights"}
+        scored, models = {}, {}
+        for name, looked in (
+            ("shipped", here),
+            ("float", images.in_float(here.spec, desk.environment(), images.LEAST_SCORE)),
+        ):
+            if looked is None:
+                return {"why": "not compared: the model here is none that can be run in float"}
+            file = folder / f"{name}.json"
+            images.write_boxes(looked, folder_of_stills, file)
+            scored[name] = desk.score("boxes_score.py", folder_of_stills, file, *_from(here.spec))
+            models[name] = looked.model()
+        return {"models": list(models.values()), **_figures(scored)}
+
+    return _once(desk, "objects on COCO's pictures", [folder_of_stills], "boxes_score.py", work)
+
+
+def _from(spec: images.Spec) -> tuple[str, str]:
+    return ("--score", str(spec["threshold"]))
+
+
+def _figures(scored: Mapping[str, Measured]) -> Measured:
+    """`figures` by name, or the first `why` there are none."""
+    whys = [line["why"] for line in scored.values() if "why" in line]
+    return {"why": whys[0]} if whys else {"figures": {name: line["figures"] for name, line in scored.items()}}
+
+
+def about(desk: Desk, options: argparse.Namespace) -> Measured:
     scorers = [desk.evaluation / name for name in ("redaction_score.py", "track_score.py", "boxes_score.py", "stress.py")]
     return {
         "commit": _git("describe", "--always", "--abbrev=12", "--exclude=*") or "not known",
-        "changed": _git("status", "--porcelain", "--", "evidence", "config", "media", "detectors", "workers", "cli"),
+        "changed": _git("status", "--porcelain", "--", *_ENGINE),
         "seeds": options.seeds,
         "frames": options.frames,
         "kinds": options.kinds,
         "parts": options.parts,
+        "redactors": {},
+        "tried": tomllib.loads((ROOT / "benchmarks/tried.toml").read_text("utf-8"))["tried"],
         "scorers": {path.name: sha256_of(path) for path in scorers},
     }
 
@@ -190,23 +188,6 @@ def _git(*arguments: str) -> str:
     return ended.stdout.strip() if ended.returncode == 0 else ""
 
 
-def places() -> tuple[Path, Path]:
-    """The scorers' folder and the footage's. Raises: SystemExit naming what is missing."""
-    named = {name: Path(os.environ.get(name, "")) for name in ("EXHIBIT_EVAL", "EXHIBIT_TEST_DATA")}
-    for name, inside in (("EXHIBIT_EVAL", "redaction_score.py"), ("EXHIBIT_TEST_DATA", "groundtruth")):
-        if not os.environ.get(name) or not (named[name] / inside).exists():
-            raise SystemExit(f"not measured: set {name} to the folder with {inside}")
-    return named["EXHIBIT_EVAL"].absolute(), named["EXHIBIT_TEST_DATA"].absolute()
-
-
-@contextmanager
-def desk_at(cache: Path, scorer_python: str) -> Iterator[Desk]:
-    evaluation, data = places()
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as scratch:
-        yield Desk(evaluation, data, cache.absolute(), Path(scratch).absolute(), scorer_python)
-
-
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of the stress clips (1)")
@@ -215,15 +196,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the report goes (docs/quality.md)")
     cache = Path(os.environ.get("EXHIBIT_CACHE") or Path.home() / ".cache/exhibit") / "quality"
-    parser.add_argument("--cache", type=Path, default=cache, help="for stress clips and prepared weights")
+    parser.add_argument("--cache", type=Path, default=cache, help="for stress clips, prepared weights and kept figures")
+    parser.add_argument("--fresh", action="store_true", help="measure again what was kept")
     parser.add_argument("--scorer-python", default=sys.executable, help="interpreter with the packages of the scorers")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    with desk_at(options.cache, options.scorer_python) as desk:
-        measured: Mapping[str, Any] = measure(desk, options)
+    with desk_at(options.cache, options.scorer_python, fresh=options.fresh) as desk:
+        measured = measure(desk, options)
     (options.cache / "figures.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
     options.page.write_text(quality_page.page(measured), "utf-8")
     print(f"{options.page} is written", file=sys.stderr)

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import quality
-from benchmarks.quality_page import in_short, mean_interval, page, pooled, wilson
+from benchmarks import redactors
+from benchmarks.desk import desk_at, stress_clip
+from benchmarks.kept import Kept
+from benchmarks.quality_faces import in_short, mean_interval, pooled
+from benchmarks.quality_page import page
 from config.models import catalogue
 from config.settings import load
 
 HAS_FOOTAGE = all(os.environ.get(name) for name in ("EXHIBIT_EVAL", "EXHIBIT_TEST_DATA"))
 SHA = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
-ABOUT = {"commit": "abc", "changed": "", "seeds": [1], "frames": 100, "kinds": ["shake"], "parts": ["faces"], "scorers": {}}
+ABOUT = {
+    "commit": "abc",
+    "changed": "",
+    "seeds": [1],
+    "frames": 100,
+    "kinds": ["shake"],
+    "parts": ["faces"],
+    "redactors": {"exhibit": "`exhibit redact`", "deface": "deface 1.5.0"},
+    "tried": [{"what": "thresholds", "files": "face_david", "settings": 9, "where": "adr/0006-inference-on-a-processor.md"}],
+    "scorers": {},
+}
 
 
 def face_line(clip: str, boxes: int, leaked: int, fully: int, *, holes: int = 0, over: float = 0.01, ok: bool = True) -> Any:
@@ -29,6 +43,7 @@ def face_line(clip: str, boxes: int, leaked: int, fully: int, *, holes: int = 0,
     return {
         "clip": clip,
         "seed": seed,
+        "by": "exhibit",
         "models": [model],
         "figures": {**figures, "leaked": counted(leaked), "leaked_fully": counted(fully)},
     }
@@ -38,11 +53,8 @@ def row(text: str, start: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(f"| {start}"))
 
 
-def test_intervals_are_the_textbooks() -> None:
-    # Wilson, 5 of 20: 0.1119 to 0.4687; Student's t for 1, 2, 3: 2 ± 2.484.
-    assert wilson(5, 20) == pytest.approx((0.1119, 0.4687), abs=1e-4)
-    assert wilson(0, 471) == pytest.approx((0.0, 0.0081), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
+def test_a_means_interval_is_the_textbooks() -> None:
+    # Student's t for 1, 2, 3: 2 ± 2.484.
     assert mean_interval([0.01, 0.02, 0.03]) == pytest.approx((0.0, 0.04484), abs=1e-4)
     assert mean_interval([0.01]) is None
 
@@ -52,15 +64,16 @@ def test_a_clip_that_is_not_paired_or_not_scored_is_in_no_sum_and_reaches_no_tar
         face_line("shake", 100, 3, 1, holes=1, over=0.02),
         face_line("dark", 300, 0, 0, over=0.01),
         face_line("flips", 50, 0, 0, ok=False),
-        {"clip": "cut", "seed": 1, "why": "not redacted: it fell over"},
+        {"clip": "cut", "seed": 1, "by": "exhibit", "why": "not redacted: it fell over"},
     ]
     every = pooled(lines)
     assert (every["clips"], every["unpaired"], every["boxes"]) == (2, 1, 400)
     assert (every["leaked"], every["fully"], every["holes"]) == (3, 1, 1)
     text = page({"about": ABOUT, "faces": lines})
     assert "3 (0.8 %" in row(text, "**all stress clips**")
-    assert "99 frames became 98" in row(text, "flips")
-    assert "it fell over" in row(text, "cut")
+    by_clip = text.partition("### Clip by clip")[2]
+    assert "99 frames became 98" in row(by_clip, "flips")
+    assert "it fell over" in row(by_clip, "cut")
     assert "2 clips not counted" in row(text, "stress clips: fully leaked")
     assert "**not reached**" in row(text, "stress clips: fully leaked")
     assert "not measured" in row(text, "face_david")
@@ -93,8 +106,8 @@ def test_plates_and_persons_say_their_figures_or_why_there_are_none() -> None:
     text = page(
         {
             "about": ABOUT,
-            "plates": {"models": [{"hidden": 0.04}], "boxes": boxes, "masks": {**boxes, "covered": 0.95}},
-            "persons": {"figures": persons},
+            "plates": {"hidden": 0.04, "figures": {"boxes": boxes, "masks": {**boxes, "covered": 0.95}}},
+            "persons": [{"clip": "pets_s2l1_a", "figures": persons}, {"clip": "drone", "figures": persons}],
         }
     )
     assert "57 (95.0 %" in row(text, "covered to 90 %")
@@ -104,26 +117,86 @@ def test_plates_and_persons_say_their_figures_or_why_there_are_none() -> None:
     assert row(text, "recall | 900").endswith("**not reached** |")
     assert row(text, "IDF1").endswith("| reached |")
     assert row(text, "identity switches").endswith("**not reached** |")
-    without = page(
-        {"about": ABOUT, "plates": {"why": "not analysed: no weights"}, "persons": {"why": "not scored: no module"}}
-    )
-    assert "not analysed: no weights" in without
-    assert "not scored: no module" in without
+    assert "target" not in text.partition("### drone")[2].partition("##")[0]
+    none = {name: {"why": f"{name}: no weights"} for name in ("plates", "knives", "coco")}
+    without = page({"about": ABOUT, "persons": [{"clip": "drone", "why": "not scored: no module"}], **none})
+    for why in ("plates: no weights", "knives: no weights", "coco: no weights", "not scored: no module"):
+        assert why in without
+
+
+def test_controls_stand_beside_exhibit_and_a_copy_of_another_size_counts_there() -> None:
+    def by_deface(line: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+        return {**line, "by": "deface", "figures": {**line["figures"], "ok": not problems, "problems": problems}}
+
+    lines = [face_line("face_david", 471, 1, 0), face_line("shake", 100, 0, 0), face_line("dark", 100, 2, 1)]
+    controls = [
+        by_deface(face_line("shake", 100, 4, 3, over=0.02), ["picture size 1920x1080 became 1920x1088"]),
+        by_deface(face_line("dark", 90, 9, 9), ["100 frames became 98"]),
+    ]
+    text = page({"about": ABOUT, "faces": lines, "controls": controls})
+    beside = text.partition("### Beside others")[2]
+    assert row(beside, "shake") == "| shake | 0/0 of 100; 0 holes; 1.0 % | 4/3 of 100; 0 holes; 2.0 % |"
+    assert "100 frames became 98" in row(beside, "dark")
+    assert row(beside, "face_david").endswith("| not measured |")
+    assert "4/3 of 100; 0 holes; 2.0 % (without 1 of 2 clips)" in row(beside, "**all stress clips**")
+    assert "- *deface*: deface 1.5.0" in beside
+
+
+def test_knives_and_coco_say_false_alarms_and_what_is_lost_against_float() -> None:
+    knife = {"at_score": 0.35, "recall": 0.05, "boxes": 80, "predictions": 43, "images": 78, "ap50": 0.06}
+    full = {"ap50_95": 0.48, "ap50": 0.67, "recall": 0.48, "at_score": 0.35, "images": 79, "boxes": 538}
+    models = [{"runtime": "openvino", "precision": "int8"}, {"runtime": "torch cpu", "precision": "float32"}]
+
+    def told(here: float) -> str:
+        coco = {"models": models, "figures": {"shipped": {**full, "ap50_95": here}, "float": full}}
+        return page({"about": ABOUT, "knives": {"figures": {"threshold": knife}}, "coco": coco})
+
+    assert "39 in 78 images: 0.50 per image" in row(told(0.48), "0.35 (starts a track)")
+    assert "+0.0090 mAP50-95; the target is at most 0.01: reached" in told(0.471)
+    assert "+0.0110 mAP50-95; the target is at most 0.01: **not reached**" in told(0.469)
+    assert "openvino int8" in row(told(0.48), "as it runs here")
+
+
+def test_what_was_measured_is_kept_until_something_that_it_depends_on_changes(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def measured(answer: dict[str, Any]) -> Any:
+        def measure() -> dict[str, Any]:
+            asked.append("")
+            return answer
+
+        return measure
+
+    kept = Kept(tmp_path / "lines")
+    assert kept.get({"code": "1", "clip": "a"}, measured({"figures": 1})) == {"figures": 1}
+    assert kept.get({"clip": "a", "code": "1"}, measured({"figures": 2})) == {"figures": 1}
+    assert len(asked) == 1
+    assert kept.get({"clip": "a", "code": "2"}, measured({"why": "it fell over"})) == {"why": "it fell over"}
+    assert kept.get({"clip": "a", "code": "2"}, measured({"figures": 3})) == {"figures": 3}, "a failure isn't kept"
+    assert Kept(tmp_path / "lines", fresh=True).get({"clip": "a", "code": "1"}, measured({"figures": 4})) == {"figures": 4}
+    assert kept.get({"clip": "a", "code": "1"}, measured({"figures": 5})) == {"figures": 4}
 
 
 @pytest.mark.skipif(
     not HAS_FOOTAGE, reason="the scorers or the footage are not there: set EXHIBIT_EVAL and EXHIBIT_TEST_DATA"
 )
 def test_a_short_clip_is_made_redacted_and_scored_from_outside(tmp_path: Path) -> None:
-    with quality.desk_at(tmp_path / "cache", sys.executable) as desk:
-        clip = quality.stress_clip(desk, "shake", seed=1, frames=12, width=320)
+    with desk_at(tmp_path / "cache", sys.executable) as desk:
+        clip = stress_clip(desk, "shake", seed=1, frames=12, width=320)
         made = clip.stat().st_mtime_ns
-        assert quality.stress_clip(desk, "shake", seed=1, frames=12, width=320).stat().st_mtime_ns == made
-        line = quality.faces(desk, clip, "shake", 1)
+        assert stress_clip(desk, "shake", seed=1, frames=12, width=320).stat().st_mtime_ns == made
+        by = redactors.exhibit(desk)
+        line = redactors.hidden(desk, by, clip, "shake", 1)
+        assert "figures" in line, line
+        assert redactors.hidden(desk, replace(by, redact=None), clip, "shake", 1) == line, "not redacted twice"  # type: ignore[arg-type]
+        controls = [redactors.hidden(desk, control, clip, "shake", 1) for control in redactors.controls(desk)]
     assert line["figures"]["ok"], line
     assert line["figures"]["frames_source"] == 12
     assert line["figures"]["boxes"] == 12
     first = load(environ={}).face_models[0]
     assert [model["sha256"] for model in line["models"]] == [catalogue()[first].sha256]
+    assert controls[0]["by"] == "deface"
+    for control in controls:
+        assert control["figures"]["frames_redacted"] == 12, control
     assert not list((tmp_path / "cache").glob("run-*"))
-    assert "boxes judged" in page({"about": ABOUT, "faces": [line]})
+    assert "boxes judged" in page({"about": ABOUT, "faces": [line], "controls": controls})
