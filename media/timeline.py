@@ -1,12 +1,15 @@
-"""Where a copy's clock starts."""
+"""When frames are shown, by their packets, and where a copy's clock starts."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av.audio
+import av.error
 import av.video
+from av.stream import Discard
 
 from media import container as containers
 
@@ -33,3 +36,22 @@ def shift_for(path: Path, stream_index: int) -> Fraction:
             return Fraction(0)
         tick = Fraction(video.time_base or 1)
         return (earliest // tick) * tick
+
+
+def times_by_packet(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS) -> list[int]:
+    """The times of a stream's packets that will be shown, in order; nothing is decoded.
+
+    Units: ticks of the stream.
+    """
+    with containers.open_media(path, max_pixels) as container:
+        stream = containers.video_stream(container, stream_index)
+        for other in container.streams:
+            if other.index != stream_index:
+                other.discard = Discard.all
+        times = []
+        # Where the file breaks off is for whoever decodes it to say.
+        with suppress(av.error.FFmpegError):
+            for packet in container.demux(stream):
+                if packet.size and not packet.is_discard and packet.pts is not None:
+                    times.append(packet.pts)
+    return sorted(times)

@@ -14,6 +14,7 @@ from evidence.errors import TooLarge
 from media.frames import FrameReader, read_frames
 from media.planes import arrays
 from media.probe import probe
+from media.timeline import times_by_packet
 from tests import clips
 
 Made = Callable[[str], Path]
@@ -182,3 +183,12 @@ def test_pictures_and_spans_beyond_the_limits_are_refused(made: Made, tmp_path: 
     long = clips.write(tmp_path / "long.mp4", clips.Clip(pts=[0, 90_000 * 50], time_base=Fraction(1, 90_000)))
     with pytest.raises(TooLarge, match="longer"), read_frames(long, 0, max_duration_s=20) as reader:
         list(reader)
+
+
+@pytest.mark.parametrize("kind", sorted(clips.KINDS))
+def test_packets_tell_the_times_of_the_frames(made: Made, kind: str) -> None:
+    path = made(kind)
+    video = probe(path).main_video
+    assert video is not None
+    shown = [pts for _, pts, _ in read(read_frames(path, video.index))]
+    assert times_by_packet(path, video.index) == shown
