@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.follower import LOOK_AHEAD, Follower, Seen
 from detectors.tracker import follow
 from evidence.track import Detections, Origin
 
@@ -169,3 +171,117 @@ def test_nothing_sure_is_lost_whatever_was_seen(rows):
             x0, y0, x1, y1 = seen.box_xyxy[i]
             centre = (x0 + x1) / 2, (y0 + y1) / 2
             assert any(b[0] <= centre[0] <= b[2] and b[1] <= centre[1] <= b[3] for b in boxes[(int(seen.frame[i]), "face")])
+
+
+def fed(rows, frames, shifts=None, cuts=(), rate=30, size=SIZE):
+    """What a follower gives, frame by frame: (frame, boxes by track, frames added so far), and what was left over."""
+    follower = Follower(THRESHOLDS, rate, size, Fraction(1, rate))
+    given, left_over = [], []
+    for frame in range(frames):
+        here = detections([r for r in rows if r[0] == frame])
+        seen = Seen(here.box_xyxy, here.score, here.label, here.model)
+        follower.add(frame, seen, shifts[frame] if shifts else None, frame in cuts)
+        given += [(f, boxes, frame) for f, boxes in follower.final()]
+        left_over += follower.left_over
+    follower.end()
+    given += [(f, boxes, frames) for f, boxes in follower.final()]
+    return given, left_over + follower.left_over
+
+
+def by_track(given):
+    boxes = {}
+    for _, there, _ in given:
+        for number, _, box in there:
+            boxes.setdefault(number, []).append(box)
+    return boxes
+
+
+def test_a_frame_is_final_a_second_later_and_not_before():
+    given, _ = fed(moving(range(100)), 100)
+    assert [frame for frame, _, _ in given] == list(range(100))
+    assert {added - frame for frame, _, added in given[:70]} == {round(LOOK_AHEAD * 30)}
+
+
+def test_a_track_is_confirmed_backwards_before_its_first_frame_is_final():
+    faint, sure = moving(range(10, 20), score=0.2), moving(range(20, 90))
+    given, _ = fed(faint + sure, 100)
+    assert next(frame for frame, boxes, _ in given if boxes) == 10
+
+
+def test_a_shaken_camera_moves_no_boxes_in_a_gap():
+    """The picture swings to and fro by 200 pixels; the face stands still in the world and is lost for six frames."""
+    camera = [200 * (frame % 2) for frame in range(60)]
+    shifts = [(float(camera[f] - camera[f - 1]) if f else 0.0, 0.0) for f in range(60)]
+    rows = [(f, (300.0 + camera[f], 50.0), 0.9, "face") for f in range(10, 50) if f not in range(20, 26)]
+    given, _ = fed(rows, 60, shifts)
+    (boxes,) = by_track(given).values()
+    assert [b.frame for b in boxes] == list(range(10, 50))
+    assert [b.box_xyxy[0] for b in boxes] == [300 + camera[f] for f in range(10, 50)]
+
+
+def test_a_cut_ends_all_tracks_at_once():
+    given, _ = fed(moving(range(40), speed=0), 40, cuts=(20,))
+    assert [(b[0].frame, b[-1].frame) for b in by_track(given).values()] == [(0, 19), (20, 39)]
+
+
+def test_nothing_is_kept_of_what_is_over():
+    """Five minutes with a new face every second."""
+    follower = Follower(THRESHOLDS, 30, SIZE, Fraction(1, 30))
+    most = 0
+    for frame in range(9000):
+        x, y = 20.0 + 97 * (frame // 30 % 8), 10.0 + 83 * (frame // 240 % 4)
+        here = detections([(frame, (x, y), 0.9, "face")])
+        follower.add(frame, Seen(here.box_xyxy, here.score, here.label, here.model))
+        assert len(list(follower.final())) == (frame >= 30)
+        list(follower.over())
+        most = max(most, len(pickle.dumps(follower)))
+        if frame == 900:
+            after_half_a_minute = most
+    assert most <= 1.1 * after_half_a_minute
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 59),
+        st.tuples(st.floats(0, 700), st.floats(0, 300)),
+        st.floats(0.1, 1),
+        st.sampled_from(["face", "person", "car", "truck"]),
+    ),
+    max_size=60,
+)
+WALK = st.lists(st.booleans(), min_size=60, max_size=60)
+SHIFTS = st.lists(st.one_of(st.none(), st.tuples(st.floats(-300, 300), st.floats(-300, 300))), min_size=60, max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, WALK, SHIFTS, st.sets(st.integers(1, 59), max_size=3), st.sampled_from([10, 25, 30]))
+def test_inside_a_track_there_is_never_a_frame_without_a_box(rows, there, shifts, cuts, rate):
+    """Whatever detections are dropped, however the camera moves; each box has an area in the picture, in its scene."""
+    rows = sorted(rows + [r for r, seen in zip(moving(range(60), speed=9), there, strict=True) if seen], key=lambda r: r[0])
+    given, left_over = fed(rows, 60, shifts, cuts, rate)
+    assert [frame for frame, _, _ in given] == list(range(60))
+    tracks = by_track(given)
+    assert list(tracks) == list(range(1, len(tracks) + 1))
+    detected = 0
+    for boxes in tracks.values():
+        frames = [b.frame for b in boxes]
+        assert frames == list(range(frames[0], frames[-1] + 1))
+        assert not any(frames[0] < cut <= frames[-1] for cut in cuts)
+        assert any(b.origin is Origin.DETECTED for b in boxes)
+        detected += sum(b.origin is Origin.DETECTED for b in boxes)
+        for b in boxes:
+            x0, y0, x1, y1 = b.box_xyxy
+            assert 0 <= x0 < x1 <= SIZE[0]
+            assert 0 <= y0 < y1 <= SIZE[1]
+    assert detected + len(set(left_over)) == len(rows)
+    assert len(set(left_over)) == len(left_over)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS, WALK)
+def test_the_whole_video_at_once_has_the_tracks_that_a_follower_gives(rows, there):
+    rows = sorted(rows + [r for r, seen in zip(moving(range(60), speed=9), there, strict=True) if seen], key=lambda r: r[0])
+    tracks, rest = follow(detections(rows), np.arange(60), THRESHOLDS, SIZE)
+    given, left_over = fed(rows, 60)
+    assert {t.id: list(t.boxes) for t in tracks} == by_track(given)
+    assert len(rest) == len(left_over)

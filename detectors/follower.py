@@ -1,0 +1,343 @@
+"""Tracks while the video is read: what was seen on each frame becomes boxes without holes, about a second later.
+
+A high score starts a track, a low one continues it, forward and backward. Positions are kept where a still camera would
+see them, so that a shaken picture moves nothing. A frame is final when `LOOK_AHEAD` seconds more were seen: until then
+what is seen later fills gaps in it and lets tracks reach back into it. Memory doesn't grow with the video.
+Source: docs/adr/0004-trackers.md
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from detectors.detector import suppress
+from detectors.path import Path, Sighting
+from detectors.rules import Rule, rule_for
+from evidence.track import Origin, TrackBox
+
+LOOK_AHEAD = 1.0
+"""Seconds between a frame and the last one that can change what is said about it."""
+
+_SAME_THING = 0.8
+"""Boxes of one frame and kind that overlap so much are two answers for one thing."""
+_LEAST_OVERLAP = 0.1
+_GROW_OVERLAP = 0.2
+_GROW_REACH = 5
+"""Frames without a sighting that a track reaches back over, at 30 a second."""
+_NEXT_FRAMES = 3
+"""So soon a thing may be found twice as far away: a fast one, or a shaken camera, leaves its own box behind."""
+_LIKE_SIZE = 1.6
+_EDGE = 0.004
+"""Share of the picture's longer side: what is nearer to the edge is cut off by it."""
+
+Given = tuple[int, str, TrackBox]
+"""The number of a track, its label as it seems so far, and its box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What all models saw on one frame; row i of every column belongs together.
+
+    Shape: `box_xyxy`: (n, 4); `score`: (n,). Units: boxes in pixels of the upright picture.
+    """
+
+    box_xyxy: npt.NDArray[np.float32]
+    score: npt.NDArray[np.float32]
+    label: Sequence[str]
+    model: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A track that has had its last box: the label and the model that saw it most surely in sum."""
+
+    number: int
+    label: str
+    model: str
+
+
+@dataclass(slots=True)
+class _Kind:
+    """What is known of all things of one kind."""
+
+    rule: Rule
+    paths: list[Path] = field(default_factory=list)
+    faint: dict[int, list[Sighting]] = field(default_factory=dict)
+    """What no track has yet, by frame."""
+
+
+class Follower:
+    """Fed frame by frame (`add`), it gives each frame's boxes once they are final (`final`).
+
+    `thresholds` gives, by model, the score from which a detection starts a track. The same input gives the same tracks.
+
+    Units: `frames_per_second` is taken to the nearest whole number; `size_wh`: pixels of the upright picture.
+    """
+
+    def __init__(
+        self,
+        thresholds: Mapping[str, float],
+        frames_per_second: float,
+        size_wh: tuple[int, int],
+        time_base: Fraction,
+    ) -> None:
+        self.time_base = time_base
+        self._thresholds, self._size_wh = thresholds, size_wh
+        self._rate = max(1, round(frames_per_second))
+        self.look_ahead = max(1, round(LOOK_AHEAD * self._rate))
+        self._kinds: dict[frozenset[str], _Kind] = {}
+        self._frame = -1
+        self._scene_from = 0
+        self._numbers = 0
+        self._pts: dict[int, int] = {}
+        self._camera: dict[int, npt.NDArray[np.float64]] = {-1: np.zeros(2)}
+        self._doubles: dict[int, list[int]] = {}
+        self._final: deque[tuple[int, list[Given], list[int]]] = deque()
+        self._over: deque[Over] = deque()
+        self.left_over: list[tuple[int, int]] = []
+        """(frame, row) of what was seen and belongs to no track, on the frames that `final` gave last."""
+
+    def add(self, pts: int, seen: Seen, motion: tuple[float, float] | None = None, cut: bool = False) -> None:
+        """The next frame. `motion`: how far the picture's content moved since the one before, None when not known.
+
+        Units: `motion`: pixels of the upright picture.
+        """
+        self._frame += 1
+        frame = self._frame
+        self._pts[frame] = pts
+        self._camera[frame] = self._camera[frame - 1] + np.array(motion or (0.0, 0.0))
+        if cut:
+            self._end_scene(frame)
+        by_kind: dict[frozenset[str], list[int]] = {}
+        for row, label in enumerate(seen.label):
+            by_kind.setdefault(rule_for(label).labels, []).append(row)
+        for labels in by_kind:
+            if labels not in self._kinds:
+                self._kinds[labels] = _Kind(rule_for(min(labels)).at_rate(self._rate))
+        for labels, kind in self._kinds.items():
+            self._look(kind, self._sightings(seen, by_kind.get(labels, [])))
+        if frame >= self.look_ahead:
+            self._give(frame - self.look_ahead)
+
+    def final(self) -> Iterator[tuple[int, list[Given]]]:
+        """The frames that have become final since the last call, in order, each with its boxes by track."""
+        self.left_over.clear()
+        while self._final:
+            frame, given, left_over = self._final.popleft()
+            self.left_over += [(frame, row) for row in left_over]
+            yield frame, given
+
+    def end(self) -> None:
+        """There are no more frames: all become final, and all tracks are over."""
+        for frame in range(max(0, self._frame - self.look_ahead + 1), self._frame + 1):
+            self._give(frame)
+        for kind in self._kinds.values():
+            self._over += [Over(path.number, path.label, path.model) for path in kind.paths if path.number]
+            kind.paths.clear()
+
+    def over(self) -> Iterator[Over]:
+        """The tracks that have had their last box since the last call."""
+        while self._over:
+            yield self._over.popleft()
+
+    def _end_scene(self, frame: int) -> None:
+        self._scene_from = frame
+        for kind in self._kinds.values():
+            for path in kind.paths:
+                if path.not_after is None:
+                    path.open, path.not_after = False, frame - 1
+
+    def _sightings(self, seen: Seen, rows: Sequence[int]) -> list[Sighting]:
+        """Of one kind, without second answers for one thing."""
+        if not rows:
+            return []
+        index = np.array(rows)
+        boxes, scores = seen.box_xyxy[index], seen.score[index]
+        kept = np.sort(suppress(boxes, scores, np.zeros(len(index), np.int64), _SAME_THING, len(index)))
+        self._doubles.setdefault(self._frame, []).extend(np.delete(index, kept).tolist())
+        back = np.tile(self._camera[self._frame], 2)
+        near = _EDGE * max(self._size_wh)
+        w, h = self._size_wh
+        found = []
+        for row in index[kept].tolist():
+            x0, y0, x1, y1 = box = seen.box_xyxy[row].astype(np.float64)
+            found.append(
+                Sighting(
+                    self._frame,
+                    row,
+                    box - back,
+                    float(seen.score[row]),
+                    seen.label[row],
+                    seen.model[row],
+                    bool(seen.score[row] >= np.float32(self._thresholds[seen.model[row]])),
+                    (bool(x0 <= near), bool(y0 <= near), bool(x1 >= w - near), bool(y1 >= h - near)),
+                )
+            )
+        return found
+
+    def _look(self, kind: _Kind, found: list[Sighting]) -> None:
+        """Sure sightings first, then faint ones, then sure ones that lie apart; what is sure and new starts a path."""
+        for path in kind.paths:
+            if path.open and self._frame - path.last.frame > self._bridge(path):
+                path.open = False
+        sure, faint = ([s for s in found if s.sure is wanted] for wanted in (True, False))
+        open_paths = [path for path in kind.paths if path.open]
+        for group in (sure, faint):
+            for path, sighting in _by_overlap(open_paths, group, self._frame):
+                path.add(sighting)
+                open_paths.remove(path)
+                group.remove(sighting)
+        for path, sighting in self._apart(open_paths, sure):
+            path.add(sighting)
+            open_paths.remove(path)
+            sure.remove(sighting)
+        kind.faint[self._frame] = faint
+        for sighting in sure:
+            new = Path(kind.rule, [], not_before=self._scene_from)
+            new.add(sighting)
+            kind.paths.append(new)
+        for path in kind.paths:
+            if path.open and not path.number and path.last.frame == self._frame and path.seen <= _NEXT_FRAMES:
+                self._grow_back(kind, path)
+        self._join(kind)
+
+    def _bridge(self, path: Path) -> int:
+        """The longest gap that may be filled: nobody knows where a fast small thing went."""
+        return min(self.look_ahead, path.rule.bridge_frames)
+
+    @staticmethod
+    def _apart(paths: Sequence[Path], sightings: Sequence[Sighting]) -> list[tuple[Path, Sighting]]:
+        fits = []
+        for i, path in enumerate(paths):
+            for j, sighting in enumerate(sightings):
+                gap = sighting.frame - path.last.frame
+                if gap > 0 and (away := _away(path, sighting, gap)) is not None:
+                    fits.append((gap, away, i, j))
+        return [(paths[i], sightings[j]) for i, j in _one_each(fits)]
+
+    def _grow_back(self, kind: _Kind, path: Path) -> None:
+        """Over faint sightings that nobody has, before its first."""
+        reach = max(1, round(_GROW_REACH * self._rate / 30))
+        frame, missed = path.first.frame, 0
+        while missed < reach and frame > max(path.not_before, self._frame - self.look_ahead):
+            frame -= 1
+            missed += 1
+            free = kind.faint.get(frame, [])
+            if free:
+                overlap = _overlaps(np.array([path.thought_at(frame), path.first.place]), _places(free)).max(axis=0)
+                best = int(overlap.argmax())
+                if overlap[best] >= _GROW_OVERLAP:
+                    path.add(free.pop(best))
+                    missed = 0
+
+    def _join(self, kind: _Kind) -> None:
+        """A young path may reach back to where another one was lost."""
+        young = [p for p in kind.paths if p.open and not p.number and p.last.frame == self._frame]
+        lost = [p for p in kind.paths if p.open and p.last.frame < self._frame]
+        fits = []
+        for i, path in enumerate(lost):
+            for j, other in enumerate(young):
+                gap = other.first.frame - path.last.frame
+                if 0 < gap <= self._bridge(path) and (away := _away(path, other.first, gap)) is not None:
+                    fits.append((gap, away, i, j))
+        for i, j in _one_each(fits):
+            for sighting in young[j].sightings:
+                lost[i].add(sighting)
+            kind.paths.remove(young[j])
+
+    def _give(self, frame: int) -> None:
+        """What is known now about a frame is final."""
+        left_over = self._doubles.pop(frame, [])
+        boxes: list[tuple[Path, TrackBox]] = []
+        for kind in self._kinds.values():
+            for path in list(kind.paths):
+                if path.confirmed and (box := self._box(path, frame)):
+                    boxes.append((path, box))
+                    path.forget_before(frame)
+                elif path.number:
+                    self._over.append(Over(path.number, path.label, path.model))
+                    kind.paths.remove(path)
+                elif path.first.frame == frame:
+                    left_over.append(path.drop_first().index)
+                    if not path.sightings:
+                        kind.paths.remove(path)
+            left_over += [s.index for s in kind.faint.pop(frame, [])]
+        for path, _ in sorted(boxes, key=lambda there: (there[0].label, there[1].box_xyxy)):
+            if not path.number:
+                self._numbers += 1
+                path.number = self._numbers
+        given = sorted(((path.number, path.label, box) for path, box in boxes), key=lambda one: one[0])
+        self._final.append((frame, given, sorted(left_over)))
+        self._pts.pop(frame)
+        self._camera.pop(frame - 1)
+
+    def _box(self, path: Path, frame: int) -> TrackBox | None:
+        there = path.at(frame)
+        if there is None:
+            return None
+        place, score, origin = there
+        box = place + np.tile(self._camera[frame], 2)
+        size = np.array(self._size_wh)
+        outside = (box[2:] <= 0).any() or (box[:2] >= size).any()
+        if outside and (frame > path.last.frame or not path.number) and origin is Origin.TRACKED:
+            return None
+        low = np.clip(box[:2], 0, size - 1)
+        high = np.clip(box[2:], low + min(1.0, *size), size)
+        x0, y0, x1, y1 = (round(float(edge), 2) for edge in (*low, *high))
+        return TrackBox(frame, self._pts[frame], (x0, y0, x1, y1), score, origin)
+
+
+def _by_overlap(paths: Sequence[Path], sightings: Sequence[Sighting], frame: int) -> list[tuple[Path, Sighting]]:
+    """The pairs that overlap most in sum."""
+    if not paths or not sightings:
+        return []
+    overlap = _overlaps(np.array([path.thought_at(frame) for path in paths]), _places(sightings))
+    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    return [
+        (paths[i], sightings[j])
+        for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+        if overlap[i, j] >= _LEAST_OVERLAP
+    ]
+
+
+def _places(sightings: Sequence[Sighting]) -> npt.NDArray[np.float64]:
+    return np.array([s.place for s in sightings]).reshape(-1, 4)
+
+
+def _overlaps(some: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Shape: (some, others)."""
+    a, b = some[:, None], others[None]
+    sides = np.maximum(0, np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]))
+    both = sides.prod(axis=2)
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=2) for box in (a, b)]
+    result: npt.NDArray[np.float64] = both / np.maximum(1e-6, areas[0] + areas[1] - both)
+    return result
+
+
+def _away(path: Path, sighting: Sighting, gap: int) -> float | None:
+    """How far a sighting lies from where the path was thought or last seen, in box sizes; None: too far, or another size."""
+    size, other = (float(np.sqrt(max(1e-6, (b[2] - b[0]) * (b[3] - b[1])))) for b in (path.last.place, sighting.place))
+    if max(size, other) > _LIKE_SIZE * min(size, other):
+        return None
+    centre = (sighting.place[:2] + sighting.place[2:]) / 2
+    away = min(
+        float(np.hypot(*((place[:2] + place[2:]) / 2 - centre)))
+        for place in (path.thought_at(sighting.frame), path.last.place)
+    ) / ((size + other) / 2)
+    return away if away <= path.rule.join_distance * (2 if gap <= _NEXT_FRAMES else 1) else None
+
+
+def _one_each(fits: list[tuple[int, float, int, int]]) -> list[tuple[int, int]]:
+    """The best fits first, each side at most once."""
+    pairs: list[tuple[int, int]] = []
+    for _, _, i, j in sorted(fits):
+        if all(i != a and j != b for a, b in pairs):
+            pairs.append((i, j))
+    return pairs
