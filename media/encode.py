@@ -18,6 +18,7 @@ import av.packet
 import av.stream
 import av.video
 from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
 
 from evidence.errors import CorruptMedia, NoSpace
 from media.frames import Frame, Picture
@@ -65,20 +66,9 @@ class VideoWriter:
         self.stream = self._add_stream(first, rate, encoding)
 
     def _add_stream(self, first: Frame, rate: Fraction | None, encoding: Encoding) -> av.video.VideoStream:
-        rate = min(max(rate or Fraction(25), Fraction(1, 10)), Fraction(1000)).limit_denominator(65535)
-        keyint = max(1, round(rate * encoding.key_frame_s))
-        options = {"crf": str(encoding.crf), "preset": encoding.preset, "a53cc": "0", "g": str(keyint)}
-        stream = self._out.add_stream("libx264", rate=rate, options=options)
-        stream.width, stream.height = self.form.size_wh
-        stream.pix_fmt = self.form.pixel_format
-        context = stream.codec_context
-        context.time_base = self._tick
-        # So that the last frame is shown for as long as it was.
-        context.flags |= _FRAME_DURATION
-        source = first.picture
-        context.color_range = 2 if self.form.full_range else int(source.color_range)
-        context.colorspace = self.form.colour_space
-        context.color_primaries, context.color_trc = int(source.color_primaries), int(source.color_trc)
+        rate = usual_rate(rate)
+        stream = self._out.add_stream("libx264", rate=rate, options=x264_options(rate, encoding))
+        set_up(stream.codec_context, self.form, first.picture, self._tick)
         matrix = first.orientation.matrix
         if matrix is not None:
             stream.set_display_matrix(matrix)
@@ -105,7 +95,11 @@ class VideoWriter:
         # Else x264 repeats the source's own choice of frame types.
         picture.pict_type = 0
         with _translated():
-            self.mux(self.stream.encode(picture))
+            self._encode(picture)
+
+    def _encode(self, picture: Picture | None) -> None:
+        """Encode and write; None: what the encoder still holds."""
+        self.mux(self.stream.encode(picture))
 
     def mux(self, packets: Iterable[av.packet.Packet[Any]]) -> None:
         with _translated():
@@ -122,7 +116,7 @@ class VideoWriter:
     def close(self) -> None:
         """Finish the file and give it its name."""
         with _translated():
-            self.mux(self.stream.encode(None))
+            self._encode(None)
             self._out.close()
         self._part.replace(self._path)
         self._whole = True
@@ -131,6 +125,28 @@ class VideoWriter:
         with suppress(av.error.FFmpegError, ValueError):
             self._out.close()
         self._part.unlink(missing_ok=True)
+
+
+def usual_rate(rate: Fraction | None) -> Fraction:
+    """Frames per second that x264 and MP4 take."""
+    return min(max(rate or Fraction(25), Fraction(1, 10)), Fraction(1000)).limit_denominator(65535)
+
+
+def x264_options(rate: Fraction, encoding: Encoding) -> dict[str, str]:
+    keyint = max(1, round(rate * encoding.key_frame_s))
+    return {"crf": str(encoding.crf), "preset": encoding.preset, "a53cc": "0", "g": str(keyint)}
+
+
+def set_up(context: VideoCodecContext, form: OutputForm, source: Picture, tick: Fraction) -> None:
+    """An encoder for pictures of this form, whose times count in ticks, with the colours of a source's picture."""
+    context.width, context.height = form.size_wh
+    context.pix_fmt = form.pixel_format
+    context.time_base = tick
+    # So that the last frame is shown for as long as it was.
+    context.flags |= _FRAME_DURATION
+    context.color_range = 2 if form.full_range else int(source.color_range)
+    context.colorspace = form.colour_space
+    context.color_primaries, context.color_trc = int(source.color_primaries), int(source.color_trc)
 
 
 class _translated:  # noqa: N801 - reads as a phrase: with _translated()

@@ -43,6 +43,8 @@ class Clip:
     """AVCOL numbers: space, primaries, transfer."""
     metadata: dict[str, str] = field(default_factory=dict)
     container_options: dict[str, str] = field(default_factory=dict)
+    closed_at: Sequence[int] = ()
+    """Frames that are key frames whatever the options say; with the option forced-idr=1 nothing refers across them."""
 
 
 def write(path: Path, clip: Clip = Clip()) -> Path:
@@ -69,6 +71,8 @@ def write(path: Path, clip: Clip = Clip()) -> Path:
         for number, at in enumerate(pts):
             frame = picture(number, clip.size_wh, clip.pixel_format)
             frame.pts, frame.time_base = at, time_base
+            if number in clip.closed_at:
+                frame.pict_type = av.video.frame.PictureType.I
             out.mux(video.encode(frame))
             for tone in tones:
                 tone.until((at - pts[0]) * time_base)

@@ -77,24 +77,27 @@ class Bench:
             return False
         return True
 
-    def redact(self, file: Path, redaction: Redaction, found: Path | None = None) -> tuple[Path, dict[str, Any]]:
+    def redact(
+        self, file: Path, redaction: Redaction, found: Path | None = None, *, smart: bool = True
+    ) -> tuple[Path, dict[str, Any]]:
         """The redacted copy and the report about it; `found` is the tracks.json of an earlier analysis of the file.
+        `smart`: groups of pictures with nothing to hide are copied.
 
         Raises: NoDetector when nothing here can look for what is to be hidden, before anything is decoded; the rest as
             `analyse`.
         """
         if found is not None:
-            return self._redact(file, redaction, found)
+            return self._redact(file, redaction, found, smart=smart)
         tasks = frozenset(TASK_OF[what] for what in redaction.what)
         params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
         _refuse_what_is_missing(params, sorted(redaction.labels))
         analysis = self._analyse(file, self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide}))
-        made, report = self._redact(file, redaction, analysis.folder / TRACKS)
+        made, report = self._redact(file, redaction, analysis.folder / TRACKS, smart=smart)
         return made, {**report, "not_looked_for": analysis.report["not_looked_for"]}
 
-    def _redact(self, file: Path, redaction: Redaction, tracks: Path) -> tuple[Path, dict[str, Any]]:
+    def _redact(self, file: Path, redaction: Redaction, tracks: Path, *, smart: bool) -> tuple[Path, dict[str, Any]]:
         out = self._folder("redact")
-        params = {"redaction": redaction_to_json(redaction), "draft": True, **self._caps()}
+        params = {"redaction": redaction_to_json(redaction), "draft": True, "smart": smart, **self._caps()}
         with self.stage("redact") as progress:
             self._child("redact", {"original": file, TRACKS: tracks}, params, out, progress)
         return out / "redacted.mp4", json.loads((out / "report.json").read_bytes())

@@ -13,7 +13,7 @@ from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime, Span
 from evidence.track import Track
 from evidence.wire import track_from_json
-from media.frames import Frame, FrameReader, read_frames
+from media.frames import Frame, FrameReader
 from media.probe import main_stream
 
 NAME = "tracks.json"
@@ -93,9 +93,11 @@ def stream_index(params: Mapping[str, Any], original: Path) -> int:
     return main_stream(original, **pixel_limit(params)) if given is None else int(given)
 
 
-def frames_of(path: Path, params: Mapping[str, Any], analysis: Analysis) -> FrameReader:
+def frames_of(
+    path: Path, params: Mapping[str, Any], analysis: Analysis, kind: type[FrameReader] = FrameReader
+) -> FrameReader:
     """The video from its first frame to its last, read in the pieces in which it was analysed."""
-    return read_frames(path, stream_index(params, path), cuts=analysis.cuts, **limits(params))
+    return kind(path, stream_index(params, path), cuts=analysis.cuts, **limits(params))
 
 
 def limits(params: Mapping[str, Any]) -> dict[str, int]:

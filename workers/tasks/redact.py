@@ -1,12 +1,14 @@
 """REDACT: a copy of the video in which what was found, and what a person drew, is covered on every frame.
 
 Inputs `original`, `tracks.json`. Params: `redaction` (`evidence.wire.redaction_to_json`); optional `draft` (true: the
-file's title says so), `reference` (of the exhibit), `stream_index`, `max_pixels`, `max_duration_s`, `crf`, `preset`.
+file's title says so), `reference` (of the exhibit), `stream_index`, `max_pixels`, `max_duration_s`, `crf`, `preset`,
+`smart` (true: groups of pictures with nothing to hide are copied, see `media.smart`).
 
 In `out`: `redacted.mp4` and `report.json`::
 
     {"draft", "reference", "redaction", "frames_in", "frames_out", "frames_masked", "masks",
      "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "models", "audio": [lines], "video": [lines],
+     "copied": {"groups_copied", "groups_encoded", "frames_copied", "frames_encoded", "encoded_as_a_whole": why or ""},
      "left_out": [lines], "damage": [lines], "damage_count", "encoding", "size_wh", "shift_s"}
 
 Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks
@@ -22,13 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import BadInput, IntegrityError
+from evidence.mediatime import MediaTime
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
 from evidence.wire import redaction_from_json, redaction_to_json
 from media.encode import Encoding
-from media.frames import Frame, Picture
+from media.frames import Frame, FrameReader, Picture
 from media.paint import cover
 from media.render import Written, render
+from media.smart import Copied, NotSmart, Plan, StrictReader, plan_for, render_smart
 from media.sound import SoundTracks
 from media.streams import left_out
 from media.timeline import shift_for
@@ -46,30 +50,69 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
     redaction.check_tracks({track.id for track in analysis.tracks})
     redaction.check_regions(analysis.size_wh, analysis.span)
-    covering = _Covering(analysis, redaction)
     draft = bool(params.get("draft", False))
-    sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
-    with analyses.frames_of(original, params, analysis) as reader, sound:
-        written = render(
-            reader,
-            out / "redacted.mp4",
-            covering,
-            sound=sound,
-            encoding=encoding(params),
-            title=_title(params, draft),
-            shift=shift_for(original, reader.stream_index),
-            expected_frames=analysis.frame_count,
-            progress=lambda done: progress(done, analysis.frame_count),
-        )
+    job = _Job(original, params, analysis, redaction, out / "redacted.mp4", _title(params, draft), progress)
+    written, covering, copied = job.smart_or_whole()
+    written.video.append(copied.in_words())
     report = {
         "draft": draft,
         "reference": str(params.get("reference", "")),
         "redaction": redaction_to_json(redaction),
         **covering.report(written),
-        "left_out": left_out(original, reader.stream_index),
+        "copied": copied.to_json(),
+        "left_out": left_out(original, job.stream_index),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
     return report
+
+
+class _Job:
+    """One copy to make: what was asked for, and of what."""
+
+    def __init__(
+        self,
+        original: Path,
+        params: Mapping[str, Any],
+        analysis: analyses.Analysis,
+        redaction: Redaction,
+        out: Path,
+        title: str,
+        progress: Progress,
+    ) -> None:
+        self._original, self._params, self._out, self._title = original, params, out, title
+        self._analysis, self._redaction, self._progress = analysis, redaction, progress
+        self.stream_index = analyses.stream_index(params, original)
+
+    def smart_or_whole(self) -> tuple[Written, _Covering, Copied]:
+        """Groups of pictures with nothing to hide are copied; where that can't be, the whole is encoded."""
+        why = "that was asked for"
+        if self._params.get("smart", True):
+            try:
+                masked = _Covering(self._analysis, self._redaction).masked()
+                pixels = analyses.pixel_limit(self._params)
+                analysis = self._analysis
+                plan = plan_for(self._original, self.stream_index, analysis.frame_pts, analysis.time_base, masked, **pixels)
+                return (*self._render(plan), plan.told())
+            except NotSmart as exc:
+                why = str(exc)
+        return (*self._render(None), Copied(encoded_as_a_whole=why))
+
+    def _render(self, plan: Plan | None) -> tuple[Written, _Covering]:
+        covering = _Covering(self._analysis, self._redaction)
+        frames = self._analysis.frame_count
+        sound = SoundTracks(self._original, mute=self._redaction.audio is AudioPolicy.MUTE)
+        how: dict[str, Any] = {
+            "sound": sound,
+            "encoding": encoding(self._params),
+            "title": self._title,
+            "shift": shift_for(self._original, self.stream_index),
+            "progress": lambda done: self._progress(done, frames),
+        }
+        source = (self._original, {**self._params, "stream_index": self.stream_index}, self._analysis)
+        with analyses.frames_of(*source, FrameReader if plan is None else StrictReader) as reader, sound:
+            if plan is None:
+                return render(reader, self._out, covering, expected_frames=frames, **how), covering
+            return render_smart(reader, self._out, covering, covering.clear, plan, **how), covering
 
 
 class _Covering:
@@ -89,6 +132,17 @@ class _Covering:
             raise IntegrityError(f"a mask at {frame.moment.label()} can't be painted: {exc}") from exc
         self.masks += painted
         self.frames_masked += painted > 0
+
+    def masked(self) -> list[bool]:
+        """Of every frame, whether there is something to hide in it."""
+        times = (MediaTime(pts, self._analysis.time_base) for pts in self._analysis.frame_pts)
+        return [bool(self._masks.at(number, moment)) for number, moment in enumerate(times)]
+
+    def clear(self, frame: Frame) -> None:
+        """Raises: IntegrityError for a frame with something to hide: it must never be copied."""
+        self._analysis.check(frame)
+        if self._masks.at(frame.index, frame.moment):
+            raise IntegrityError(f"the frame at {frame.moment.label()} has a mask, and was about to be copied")
 
     def report(self, written: Written) -> dict[str, Any]:
         hidden = Counter(track.label for track in self._analysis.tracks if self._redaction.hides(track))
