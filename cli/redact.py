@@ -9,9 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli import second_look
 from cli.analyse import bench, check_readable, put, sha256_of
-from cli.exit_codes import ExitCode
 from cli.hiding import NOTHING, Choice, Found
 from evidence.errors import BadInput, Conflict
 from evidence.redaction import AudioPolicy, Hide, Redaction, Style
@@ -51,12 +49,6 @@ def redact(
     no_smart: Annotated[
         bool, typer.Option("--no-smart", help="Encode everything, also groups of pictures with nothing to hide.")
     ] = False,
-    no_second_look: Annotated[
-        bool, typer.Option("--no-second-look", help="Don't let another model look for faces and plates in the copy.")
-    ] = False,
-    mend: Annotated[
-        bool, typer.Option("--mend", help="Hide what the second look finds, and look again; at most twice.")
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Say the report as JSON, and nothing else.")] = False,
 ) -> None:
     """Hide faces, plates or people in one video, without any server. The copy is a draft: nobody has looked at it.
@@ -71,56 +63,41 @@ def redact(
 
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --tracks found/ --keep-track 3 --reason "the suspect"
 
-    A second look, by another model or another way of looking, searches the copy for faces and plates that are still
-    open. Each place stands in the report, with a picture in COPY-findings/ beside the copy.
-
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used, or
-    nothing here can find what is to be hidden; 3 the output is there already, or the copy is there and a second look
-    found places that may be open; 130 stopped.
+    nothing here can find what is to be hidden; 3 the output is there already; 130 stopped.
     """
     check_readable(file)
     choice = Choice.read(what, keep_track or (), only_track or (), region or (), reason, tracks)
-    _check_places(output, report, *([] if no_second_look else [second_look.pictures_place(output)]))
+    _check_places(output, report)
     with bench(output.absolute().parent, quiet=as_json) as work:
         source = sha256_of(file)
         found = None if tracks is None else Found.read(tracks, source, work.scratch)
         redaction = choice.redaction(work, found, style, audio)
-        copy = second_look.make(
-            work,
-            file.absolute(),
-            redaction,
-            found.path if found else None,
-            smart=not no_smart,
-            look=not no_second_look,
-            mend=mend,
-        )
+        made, told = work.redact(file.absolute(), redaction, found.path if found else None, smart=not no_smart)
         whole = {
             "file": file.name,
             "sha256": source,
             "output": output.name,
-            "output_sha256": sha256_of(copy.file),
-            **copy.report,
+            "output_sha256": sha256_of(made),
+            **told,
         }
         text = json.dumps(whole, ensure_ascii=False, indent=2)
         if report is not None:
-            written = copy.file.with_name("report-to-hand-out.json")
+            written = made.with_name("report-to-hand-out.json")
             written.write_text(text + "\n", "utf-8")
             report.absolute().parent.mkdir(parents=True, exist_ok=True)
             put(written, report)
-        second_look.put_pictures(copy, output)
-        put(copy.file, output)
+        put(made, output)
     if as_json:
         typer.echo(text)
     else:
         _show(redaction, whole, output)
-    if copy.open:
-        raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _check_places(output: Path, report: Path | None, *others: Path) -> None:
+def _check_places(output: Path, report: Path | None) -> None:
     if output.suffix.lower() != ".mp4":
         raise BadInput(f"{output} is no name of an MP4 file", hint=f"Name the copy {output.stem}.mp4.")
-    for place in (output, report, *others):
+    for place in (output, report):
         if place is not None and place.exists():
             raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.")
     if report is not None and report.absolute() == output.absolute():
@@ -132,4 +109,3 @@ def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
     console.print(f"{output}: {redaction.in_words()} hidden. A draft: watch it before it leaves your hands.")
     for missing in whole["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}")
-    second_look.show(console, whole["second_look"], output)
