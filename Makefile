@@ -85,8 +85,9 @@ pictures: demo ## the README's before/after picture, from the demo
 
 LENGTH ?= 4
 REPEATS ?= 3
-bench: setup ## how fast, against controls, into docs/performance.md: the short form, minutes (LENGTH=60 for steady figures)
-	@$(BIN)/python -m benchmarks --length $(LENGTH) --repeats $(REPEATS) --raw build/bench.json --out docs/performance.md
+GROWTH ?= 2
+bench: setup ## how fast, against controls, into docs/performance.md: the short form (LENGTH=60 GROWTH=60 for steady figures)
+	@$(BIN)/python -m benchmarks --length $(LENGTH) --repeats $(REPEATS) --growth $(GROWTH) --raw build/bench.json --out docs/performance.md
 
 # What checks the engine shares no code with it: the scorers have packages of their own.
 $(CACHE)/quality/scorers/.ready: requirements/scorers.txt | $(BIN)/uv

@@ -1,6 +1,6 @@
 """`make bench`: the controls and the commands in turns, a profile, and docs/performance.md.
 
-python -m benchmarks --length 4 --repeats 3 --out docs/performance.md [--clip FILE …] [--raw FILE]
+python -m benchmarks --length 4 --repeats 3 --growth 2 --out docs/performance.md [--clip FILE …] [--raw FILE]
 python -m benchmarks --again FILE --out docs/performance.md      (the page once more, from kept figures)
 """
 
@@ -18,71 +18,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
-from benchmarks.contest import Contest, Runner, hold, save
+from benchmarks import fifth, machine, runners
+from benchmarks.contest import Contest, hold, save
+from benchmarks.growth import grown
 from benchmarks.loop import loop
+from benchmarks.measure import run
 from benchmarks.report import page
+from benchmarks.similar import similar, vmaf_is_there
 
 _CLIPS = ("street_people.mp4", "dashcam_road.mp4")
-_FACES, _OBJECTS = "yolo11n-face.pt", "yolo11n.pt"
+_ROAD = "traffic.mp4"
 _PROFILE_S, _PART_FRAMES = Fraction(3), 60
+_ALIKE_S = Fraction(2)
 _DEMO = "demo.mp4"
-
-
-def runners(models: Path | None) -> list[Runner]:
-    """What is measured here; controls whose weights aren't there are left out, and the page says so."""
-    bins = Path(sys.executable).parent
-    exhibit = str(bins / "exhibit")
-
-    def module(name: str, *words: str) -> list[str]:
-        return [sys.executable, "-m", f"benchmarks.{name}", *words]
-
-    found = [
-        Runner(
-            "plain", "python -m benchmarks.plain CLIP OUT", lambda clip, out: module("plain", str(clip), str(out / "x.mp4"))
-        ),
-        Runner(
-            "redact",
-            "exhibit redact CLIP -o OUT --what faces",
-            lambda clip, out: [exhibit, "redact", str(clip), "-o", str(out / "x.mp4"), "--what", "faces", "--json"],
-        ),
-    ]
-    faces, objects = (models / name if models else None for name in (_FACES, _OBJECTS))
-    if faces and faces.is_file():
-        found.append(
-            Runner(
-                "naive",
-                f"python -m benchmarks.naive CLIP OUT {_FACES}",
-                lambda clip, out: module("naive", str(clip), str(out / "x.mp4"), str(faces)),
-                Fraction(1, 2),
-            )
-        )
-    found.append(
-        Runner(
-            "deface",
-            "deface --output OUT CLIP",
-            lambda clip, out: module("deface_control", str(clip), str(out / "x.mp4")),
-            Fraction(1, 5),
-        )
-    )
-    found.append(
-        Runner(
-            "analyse",
-            "exhibit analyse CLIP --out OUT",
-            lambda clip, out: [exhibit, "analyse", str(clip), "--out", str(out), "--json"],
-            Fraction(1, 2),
-        )
-    )
-    if objects and objects.is_file():
-        found.append(
-            Runner(
-                "predict",
-                f"python -m benchmarks.predict CLIP {_OBJECTS}",
-                lambda clip, _: module("predict", str(clip), str(objects)),
-                Fraction(1, 2),
-            )
-        )
-    return found
 
 
 def clips(folder: Path) -> list[Path]:
@@ -103,24 +51,63 @@ def measure(asked: argparse.Namespace, only: Sequence[str] = ()) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as scratch:
         folder = Path(scratch)
         os.environ["EXHIBIT_DATA_DIR"] = str(folder / "data")
-        wanted = [r for r in runners(Path(models) if models else None) if not only or r.name in only]
         files = asked.clip or clips(folder)
+        races = [(clip, runners.on_any_clip(Path(models) if models else None), asked.length) for clip in files]
+        few = None if asked.clip or not runners.on_few_faces() else _few_faces(folder)
+        if few:
+            races.append((few, runners.on_few_faces(), _whole_cycles(asked.length)))
         contests: list[Contest] = []
-        for number, clip in enumerate(files):
+        for number, (clip, some, length) in enumerate(races):
             room = folder / f"clip-{number}"
             room.mkdir()
-            contests.append(hold(clip, wanted, asked.length, asked.repeats, room, _say))
+            wanted = [runner for runner in some if not only or runner.name in only]
+            contests.append(hold(clip, wanted, length, asked.repeats, room, _say))
         _say("where the time goes")
         profile = _profile(files[0], folder, min(asked.length, _PROFILE_S))
+        _say("how alike a copy looks")
+        alike = _alike(files[0], folder, min(asked.length, _ALIKE_S))
+        growth = None
+        if asked.growth:
+            _say(f"{float(asked.growth):g} s against ten times as much")
+            growth = grown(files[0], asked.growth, folder)
     return {
-        "command": f"make bench LENGTH={float(asked.length):g} REPEATS={asked.repeats}",
+        "command": f"make bench LENGTH={float(asked.length):g} REPEATS={asked.repeats} GROWTH={float(asked.growth):g}",
         "date": datetime.now(UTC).strftime("%-d %B %Y, %H:%M UTC"),
         "length_s": float(asked.length),
         "repeats": asked.repeats,
         "machine": machine.facts(),
         "contests": [contest.to_json() for contest in contests],
         "profile": profile,
+        "alike": alike,
+        "growth": growth,
     }
+
+
+def _few_faces(folder: Path) -> Path | None:
+    """The clip with people in a fifth of its groups; None without test data."""
+    data = os.environ.get("EXHIBIT_TEST_DATA")
+    parts = [Path(data) / "clips" / name for name in (_CLIPS[0], _ROAD)] if data else []
+    if not parts or not all(path.is_file() for path in parts):
+        return None
+    return fifth.make(parts[0], parts[1], folder / fifth.NAME)
+
+
+def _whole_cycles(length: Fraction) -> Fraction:
+    """At least four cycles and a multiple of that: then the short piece, a quarter, has its fifth of people too."""
+    four = 4 * fifth.CYCLE_S
+    return max(1, round(length / four)) * four
+
+
+def _alike(clip: Path, folder: Path, length_s: Fraction) -> dict[str, Any]:
+    """exhibit's copy, and for comparison the plain one, beside the source."""
+    piece = loop(clip, folder / "alike.mp4", length_s)
+    told: dict[str, Any] = {"clip": clip.name, "vmaf_is_there": vmaf_is_there()}
+    for name, words in (("redact", runners.redact_words), ("plain", runners.plain_words)):
+        out = folder / f"alike-{name}"
+        out.mkdir()
+        run(words(piece.path, out), folder / "said.txt", fine=(0, 3))
+        told[name] = similar(piece.path, out / "x.mp4")
+    return told
 
 
 def _profile(clip: Path, folder: Path, length_s: Fraction) -> dict[str, Any]:
@@ -139,6 +126,7 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast exhibit is, against controls.")
     parser.add_argument("--length", type=Fraction, default=Fraction(4), help="seconds of the longest loop")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--growth", type=Fraction, default=Fraction(2), help="seconds, against ten times as many; 0: not")
     parser.add_argument("--clip", type=Path, action="append", help="a video; may be given again")
     parser.add_argument("--only", default="", help="names of what to measure, comma-separated")
     parser.add_argument("--out", type=Path, required=True, help="the page")

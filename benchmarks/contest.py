@@ -32,6 +32,8 @@ class Runner:
     command: Callable[[Path, Path], list[str]]
     """From the clip and an empty folder for what is made to the words of the command."""
     share: Fraction = Fraction(1)
+    fine: tuple[int, ...] = (0,)
+    """Exit codes that are a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,16 @@ class Contest:
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def ratio(self, above: str, below: str, *, cpu: bool = False) -> Spread | None:
-        """`above` by `below` per frame, repeat for repeat; None when one of them is missing or doesn't tell."""
-        pairs = list(zip(self.turns.get(above, []), self.turns.get(below, []), strict=False))
-        if not pairs or not all(a.tells and b.tells for a, b in pairs):
+    def ratio(self, above: str, below: str, *, cpu: bool = False, without: str = "") -> Spread | None:
+        """`above`, less `without` if that is named, by `below` per frame, repeat for repeat.
+
+        None when one of them is missing or doesn't tell.
+        """
+        rows = list(zip(*(self.turns.get(name, []) for name in (above, below, without) if name), strict=False))
+        if not rows or not all(turn.tells for row in rows for turn in row):
             return None
-        if cpu:
-            return Spread.of(a.cpu_s_a_frame / b.cpu_s_a_frame for a, b in pairs)
-        return Spread.of(a.wall_s_a_frame / b.wall_s_a_frame for a, b in pairs)
+        costs = [[turn.cpu_s_a_frame if cpu else turn.wall_s_a_frame for turn in row] for row in rows]
+        return Spread.of((row[0] - sum(row[2:])) / row[1] for row in costs)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -180,7 +184,7 @@ def _run(runner: Runner, piece: Piece, folder: Path) -> Cost:
     out = folder / "made"
     out.mkdir()
     try:
-        return run(runner.command(piece.path, out), folder / "said.txt")
+        return run(runner.command(piece.path, out), folder / "said.txt", runner.fine)
     finally:
         for made in sorted(out.rglob("*"), reverse=True):
             made.rmdir() if made.is_dir() else made.unlink()

@@ -35,8 +35,10 @@ class Cost:
     others: float
 
 
-def run(command: Sequence[str], log: Path) -> Cost:
+def run(command: Sequence[str], log: Path, fine: Sequence[int] = (0,)) -> Cost:
     """Run it to its end, and all that it started; what it says goes to `log`, whose folder takes a file more for a while.
+
+    `fine`: the exit codes that are a result.
 
     Raises: CommandFailed.
     """
@@ -63,7 +65,7 @@ def run(command: Sequence[str], log: Path) -> Cost:
         finally:
             peak = memory.end()
         whole_s = (time.perf_counter() - start) * (psutil.cpu_count() or 1)
-    if code != 0:
+    if code not in fine:
         tail = log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")
         raise CommandFailed(f"{' '.join(command[:4])} … ended with {code}:\n{tail}")
     told = json.loads(result.read_text("ascii"))

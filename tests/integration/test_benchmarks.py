@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -12,10 +13,12 @@ from pathlib import Path
 import av
 import pytest
 
+from benchmarks import fifth
 from benchmarks.contest import Contest
+from benchmarks.growth import grown
 from benchmarks.loop import loop
 from benchmarks.measure import CommandFailed, run
-from tests.clips import Clip, write
+from tests.clips import Clip, number_in, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +28,22 @@ def test_the_harness_measures_writes_its_page_and_leaves_nothing(tmp_path: Path)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     out, raw = tmp_path / "performance.md", tmp_path / "bench.json"
-    words = ["--clip", clip, "--length", "2", "--repeats", "1", "--only", "plain,redact", "--out", out, "--raw", raw]
+    words = [
+        "--clip",
+        clip,
+        "--length",
+        "2",
+        "--repeats",
+        "1",
+        "--only",
+        "plain,redact",
+        "--growth",
+        "0",
+        "--out",
+        out,
+        "--raw",
+        raw,
+    ]
     subprocess.run(
         [sys.executable, "-m", "benchmarks", *map(str, words)],
         cwd=ROOT,
@@ -55,8 +73,35 @@ def test_the_harness_measures_writes_its_page_and_leaves_nothing(tmp_path: Path)
     for heading in ("Against the goals", "Where the time goes", "What is not measured", "The machine"):
         assert f"## {heading}\n" in page
     assert str(tmp_path) not in page
+    assert told["alike"]["redact"]["ssim"] > 0.9
+    assert "## Does the copy look the same?" in page
+    assert told["growth"] is None
     assert f"| {detect:.1f} |" in page
     assert list(scratch.iterdir()) == []
+
+
+def test_a_ten_times_longer_file_is_measured_beside_the_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write(tmp_path / "clip.mp4", Clip(frames=20, rate=Fraction(10)))
+    monkeypatch.setenv("EXHIBIT_DATA_DIR", str(tmp_path / "data"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    told = grown(clip, Fraction(1), scratch)
+    assert [run["frames"] for run in told["runs"]] == [2, 10, 100]
+    assert all(run["cpu_s"] > 0 and run["peak_bytes"] > 50_000_000 for run in told["runs"])
+    assert [path.name for path in scratch.iterdir()] == ["said.txt"]
+
+
+def test_a_fifth_of_the_groups_has_people(tmp_path: Path) -> None:
+    people = write(tmp_path / "people.mp4", Clip(frames=30))
+    road = write(tmp_path / "road.mp4", Clip(frames=40))
+    made = fifth.make(people, road, tmp_path / "few.mp4")
+    with av.open(str(made)) as container:
+        keys = [n for n, packet in enumerate(p for p in container.demux(video=0) if p.size) if packet.is_keyframe]
+    with av.open(str(made)) as container:
+        numbers = [number_in(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
+    assert keys == list(range(0, 300, fifth.GROUP)), "every group is closed and of one length"
+    seen, empty = itertools.cycle(range(30)), itertools.cycle(range(40))
+    assert numbers == [next(seen if n // fifth.GROUP % 5 == 4 else empty) for n in range(300)]
 
 
 def test_a_loop_has_as_many_frames_as_asked_and_every_one_its_own_time(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks import fifth, longer
 from benchmarks.contest import Contest, Spread, Turn
 from benchmarks.measure import Cost
 from benchmarks.report import page
+from benchmarks.similar import outside_masks
 
 MB = 1_000_000
 
@@ -31,8 +34,8 @@ def contest() -> Contest:
         "naive": [turn(5.0, 0.4, 0.9)] * 3,
     }
     made.shown = {name: f"{name} CLIP OUT" for name in [*made.turns, "deface"]}
-    made.seconds = dict.fromkeys(made.shown, 4.0)
-    made.first_s = dict.fromkeys(made.shown, 9.0)
+    made.seconds = dict.fromkeys([*made.shown, "second look", "no smart"], 4.0)
+    made.first_s = dict.fromkeys(made.seconds, 9.0)
     made.failed = {"deface": "ended with 1"}
     return made
 
@@ -108,3 +111,58 @@ def test_the_page_warns_of_a_busy_machine_and_not_of_a_long_run(contest: Contest
 
 def test_figures_that_were_kept_are_the_same_figures(contest: Contest) -> None:
     assert Contest.from_json(contest.to_json()) == contest
+
+
+def test_a_second_look_is_told_as_what_it_adds_and_heads_beside_it(contest: Contest) -> None:
+    contest.turns["second look"] = [turn(2.0, wall, 0.069) for wall in (0.05, 0.13, 0.09)]
+    text = page(told(contest))
+    assert (
+        "| (second look − redact) ÷ plain | 0.25 / **0.50** / 0.50 | 0.30 / **0.30** / 0.30 | ≤ 0.4 | **not reached** |"
+        in text
+    )
+    assert "| heads ÷ plain | heads was not measured | | | |" in text
+    assert "| redact, start-up in s | 2.0 / **2.0** / 2.0 | | ≤ 2.5 | reached |" in text
+
+
+def test_smart_rendering_has_its_goal_on_its_own_clip_only(contest: Contest) -> None:
+    contest.turns["no smart"] = contest.turns["redact"]
+    assert "≤ 0.6" not in page(told(contest))
+    contest.clip = fifth.NAME
+    text = page(told(contest))
+    assert (
+        f"| {fifth.NAME} | redact ÷ plain | 2.00 / **3.00** / 4.00 | 2.00 / **2.00** / 2.00 | ≤ 0.6 | **not reached** |"
+        in text
+    )
+    assert "deface ÷ redact" not in text
+
+
+def grown(ten_cpu_s: float, ten_bytes: int) -> dict[str, Any]:
+    runs = [(0.5, 10, 3.0, 200 * MB), (2.0, 40, 6.0, 400 * MB), (20.0, 400, ten_cpu_s, ten_bytes)]
+    names = ("seconds", "frames", "cpu_s", "peak_bytes")
+    return {
+        "clip": "street.mp4",
+        "length_s": 2.0,
+        "runs": [{**dict(zip(names, run, strict=True)), "wall_s": 1.0, "others": 0.0} for run in runs],
+    }
+
+
+def test_a_longer_file_is_compared_without_the_start() -> None:
+    text = "\n".join(longer.growth(grown(42.0, 440 * MB)))
+    assert "100.0 ms up to 2 s, 100.0 ms from there on: +0.0% | reached |" in text
+    assert "| memory at most 10% more | +10.0% | reached |" in text
+    assert "scaled down" in text
+    worse = "\n".join(longer.growth(grown(46.0, 601 * MB)))
+    assert worse.count("**not reached**") == 3
+
+
+def test_likeness_leaves_masks_out_and_sees_what_encoding_did() -> None:
+    rng = np.random.default_rng(1)
+    source = np.kron(rng.integers(30, 220, (12, 16)), np.ones((8, 8))).astype(np.uint8)
+    masked = source.copy()
+    masked[20:60, 30:90] = 0
+    value, hidden = outside_masks(source, masked)
+    assert value == 1.0
+    assert 40 * 60 / source.size < hidden < 0.8
+    noisy = np.clip(source + rng.normal(0, 6, source.shape), 0, 255).astype(np.uint8)
+    assert outside_masks(source, noisy)[0] < 0.97
+    assert outside_masks(source, 255 - source)[1] > 0.9
