@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from evidence import heads
 from evidence.errors import BadInput
 from evidence.mediatime import MediaTime, Span, from_seconds, read_clock
+from evidence.track import BoxXYXY as BoxXYXY
 from evidence.track import Playback, Track
 
 
@@ -34,12 +36,15 @@ class Hide(StrEnum):
     """Kinds of things that can be hidden, as a person asks for them."""
 
     FACES = "faces"
+    HEADS = "heads"
     PLATES = "plates"
     PEOPLE = "people"
 
 
 LABELS_OF: dict[Hide, frozenset[str]] = {
     Hide.FACES: frozenset({"face"}),
+    # People seen from behind have no face: their heads come from their boxes.
+    Hide.HEADS: frozenset({"face", "person"}),
     Hide.PLATES: frozenset({"licence plate"}),
     Hide.PEOPLE: frozenset({"person"}),
 }
@@ -122,6 +127,10 @@ class Redaction:
             hidden.append("a drawn region" if len(self.regions) == 1 else f"{len(self.regions)} drawn regions")
         return " and ".join(hidden).removesuffix(",")
 
+    def only_the_head(self, track: Track) -> bool:
+        """Of a track that is hidden: whether the head of it will do."""
+        return track.label == heads.PERSON and Hide.HEADS in self.what and Hide.PEOPLE not in self.what
+
     def check_tracks(self, there: Collection[int]) -> None:
         """Raises: BadInput for a track that isn't among `there`."""
         missing = (self.keep_tracks | self.only_tracks) - set(there)
@@ -200,9 +209,6 @@ def _numbers(some: Iterable[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
-BoxXYXY = tuple[float, float, float, float]
-
-
 class Masks:
     """The boxes to cover, frame by frame: every track's box grown by the margin, carried on before and after.
 
@@ -210,10 +216,16 @@ class Masks:
     order, so that an hour of video needs no list of its masks.
     """
 
-    def __init__(self, tracks: Iterable[Track], redaction: Redaction) -> None:
+    def __init__(self, tracks: Iterable[Track], redaction: Redaction, size_wh: tuple[int, int] | None = None) -> None:
+        """`size_wh` of the upright picture: a head is sought deeper in a person whom its edge cuts off."""
         self._redaction = redaction
         margin = redaction.margin
-        hidden = [track for track in tracks if redaction.hides(track)]
+        height = math.inf if size_wh is None else size_wh[1]
+        hidden = [
+            heads.heads_of(track, height) if redaction.only_the_head(track) else track
+            for track in tracks
+            if redaction.hides(track)
+        ]
         self._playback = Playback(hidden, margin.before_frames, margin.after_frames)
 
     def at(self, frame: int, moment: MediaTime | None = None) -> list[BoxXYXY]:

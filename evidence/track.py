@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from evidence.mediatime import MediaTime, Span
 
+BoxXYXY = tuple[float, float, float, float]
+
 
 class Origin(StrEnum):
     """How a box came to be: a model saw it, a tracker carried it on, or it was filled in between two."""
@@ -55,7 +57,7 @@ class TrackBox:
 
     frame: int
     pts: int
-    box_xyxy: tuple[float, float, float, float]
+    box_xyxy: BoxXYXY
     score: float
     origin: Origin
 

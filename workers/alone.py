@@ -30,7 +30,13 @@ MADE = (TRACKS, "tracks.mot.txt", "detections.parquet")
 
 _CORES_PER_SEGMENT = 3
 _NOT_ASKED = "not looked for: not asked for"
-TASK_OF = {Hide.FACES: ModelTask.FACES, Hide.PLATES: ModelTask.PLATES, Hide.PEOPLE: ModelTask.OBJECTS}
+TASK_OF = {
+    Hide.FACES: ModelTask.FACES,
+    Hide.HEADS: ModelTask.OBJECTS,
+    Hide.PLATES: ModelTask.PLATES,
+    Hide.PEOPLE: ModelTask.OBJECTS,
+}
+"""The model without which that can't be hidden; heads are those of faces too."""
 _TASK_OF_LABEL = {"face": ModelTask.FACES, "licence plate": ModelTask.PLATES}
 
 
@@ -88,7 +94,7 @@ class Bench:
         """
         if found is not None:
             return self._redact(file, redaction, found, smart=smart)
-        tasks = frozenset(TASK_OF[what] for what in redaction.what)
+        tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in redaction.labels)
         params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
         _refuse_what_is_missing(params, sorted(redaction.labels))
         analysis = self._analyse(file, self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide}))

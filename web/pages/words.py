@@ -86,7 +86,12 @@ ROLE_HINT = {
     Role.AUDITOR: "Reads custody logs, and no footage",
     Role.ADMIN: "Manages users",
 }
-HIDE = {Hide.FACES: "Faces", Hide.PLATES: "Number plates", Hide.PEOPLE: "Whole people"}
+HIDE = {
+    Hide.FACES: "Faces",
+    Hide.HEADS: "Heads, also from behind",
+    Hide.PLATES: "Number plates",
+    Hide.PEOPLE: "Whole people",
+}
 STYLE = {Style.SOLID: "Solid", Style.PIXELATE: "Pixelated", Style.BLUR: "Blurred"}
 STYLE_HINT = {
     Style.SOLID: "Cannot be undone. Use this for anything that leaves the force.",

@@ -120,7 +120,7 @@ class _Covering:
 
     def __init__(self, analysis: analyses.Analysis, redaction: Redaction) -> None:
         self._analysis, self._redaction = analysis, redaction
-        self._masks = Masks(analysis.tracks, redaction)
+        self._masks = Masks(analysis.tracks, redaction, analysis.size_wh)
         self.masks = self.frames_masked = 0
 
     def __call__(self, frame: Frame, picture: Picture) -> None:

@@ -9,7 +9,7 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
      "cuts": [0, 1801800, …],            # where each segment started, as it was read
      "time_base": "1/30000",
      "size_wh": [1920, 1080],            # the upright picture that boxes are measured in
-     "tracks": [wire.track_to_json, …],  # by first frame, then id; ids from 1
+     "tracks": [wire.track_to_json, …],  # by id, from 1 in the order in which they were first seen
      "models": [{"name", "task", "sha256", "licence", "threshold", "low_threshold", "runtime",
                  "precision", "input_wh"}, …],       # what really ran
      "looked_for": ["bicycle", "face", …],        # labels a model was asked for on every frame, sorted
@@ -43,6 +43,7 @@ import numpy.typing as npt
 from detectors.table import SegmentSeen, read_raw, write_final
 from detectors.tracker import follow
 from evidence.errors import CorruptMedia, IntegrityError
+from evidence.heads import carried_on
 from evidence.ports import Progress
 from evidence.track import Detections, Track
 from evidence.wire import track_to_json
@@ -58,6 +59,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     size_wh = next(s.about["size_wh"] for s in segments if len(s.frame_pts))
     thresholds = {m["name"]: m["threshold"] for m in models}
     tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress)
+    tracks = carried_on(tracks, (size_wh[0], size_wh[1]))
     about = {
         "models": models,
         "looked_for": _looked_for_everywhere(segments),
