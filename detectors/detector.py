@@ -46,6 +46,8 @@ class Use:
     """Pixels of the longer side of the network's input."""
     threshold: float
     """Least score that is kept."""
+    sure: float | None = None
+    """Score that starts a track; None: the least."""
     single_label: str | None = None
     """Our label for whatever a model with a single class finds."""
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +60,15 @@ class Use:
         if self.single_label and len(classes) == 1:
             return (self.single_label,)
         return tuple(self.renamed.get(name, name) for name in classes)
+
+
+class View(Protocol):
+    """A frame as detectors may see it: scaled, or a part of it. Units: pixels of the upright picture."""
+
+    @property
+    def upright_size_wh(self) -> tuple[int, int]: ...
+    def small_rgb(self, size_wh: tuple[int, int]) -> Picture: ...
+    def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_wh: tuple[int, int]) -> Picture: ...
 
 
 class Detector(Protocol):
@@ -81,8 +92,19 @@ class Detector(Protocol):
         ...
 
     def detect(self, picture: Picture) -> Found:
-        """Shape: `picture`: (h, w, 3), RGB, upright."""
+        """One picture by itself. Shape: `picture`: (h, w, 3), RGB, upright."""
         ...
+
+    def look(self, view: View) -> Found:
+        """The next frame of a video. Units: boxes in pixels of the upright picture."""
+        ...
+
+
+def whole_look(detector: Detector, view: View) -> Found:
+    """What a detector sees in a frame as a whole. Units: boxes in pixels of the upright picture."""
+    found = detector.detect(view.small_rgb(detector.picture_wh))
+    scale = np.array([a / b for a, b in zip(view.upright_size_wh, detector.picture_wh, strict=True)] * 2, np.float32)
+    return Found(found.box_xyxy * scale, found.score, found.label)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.detector import NOTHING, Boxes, Found, Letterbox, Picture, Scores, Use, letterbox, mirrored, suppress
+from detectors.close import GLIMPSE, SHEET, CloseLooks, sheet_for
+from detectors.detector import (
+    NOTHING,
+    Boxes,
+    Found,
+    Letterbox,
+    Picture,
+    Scores,
+    Use,
+    View,
+    letterbox,
+    mirrored,
+    suppress,
+    whole_look,
+)
 from detectors.network import Network
 
 FACE = "face"
@@ -23,10 +38,15 @@ _COARSE_ADDS = 0.1
 """Share of the picture's longer side from which a face is large enough for the later looks to be believed."""
 _MIRRORED, _BORDER, _SEEN, _DOUBT = 224, 0.25, 0.02, 0.75
 """Input of the third look: half a face at the edge is found when the edge is a mirror, which makes it whole."""
+_CLOSE_DOUBT = 0.8
+"""Share of its score at which an enlarged or native look is believed: it sees faces in more things."""
 
 
 class _FaceDetector(ABC):
-    """Looks three times: finely for small faces, coarsely for close ones, mirrored for those that the edge cuts."""
+    """Looks three times: finely for small faces, coarsely for close ones, mirrored for those that the edge cuts.
+
+    In a video, with its order of frames, it looks closely at small faces as well: `detectors.close`.
+    """
 
     labels = (FACE,)
     bgr = False
@@ -40,6 +60,8 @@ class _FaceDetector(ABC):
             mirrored(size_wh, min(_MIRRORED, use.longest), _BORDER),
         ]
         self._networks = [Network(use.path, fit.outer_wh, bgr=self.bgr) for fit in self._fits]
+        self._use, self._size_wh = use, size_wh
+        self._close: CloseLooks | None = None
         self.runtime = f"openvino {self._networks[0].precision}"
 
     @property
@@ -47,14 +69,14 @@ class _FaceDetector(ABC):
         return self._fits[0].inner_wh
 
     @abstractmethod
-    def _decode(self, outputs: dict[str, npt.NDArray[np.float32]], fit: Letterbox) -> tuple[Boxes, Scores]:
-        """Boxes in pixels of the network's input, and their scores, of all that reach the threshold."""
+    def _decode(self, outputs: dict[str, npt.NDArray[np.float32]], fit: Letterbox, least: float) -> tuple[Boxes, Scores]:
+        """Boxes in pixels of the network's input, and their scores, of all that reach `least`."""
 
     def detect(self, picture: Picture) -> Found:
         size_wh = (picture.shape[1], picture.shape[0])
         boxes, scores = [], []
         for number, (fit, network) in enumerate(zip(self._fits, self._networks, strict=True)):
-            box, score = self._decode(network.run(fit.fill(picture)), fit)
+            box, score = self._decode(network.run(fit.fill(picture)), fit, self._threshold)
             box = fit.back(box, size_wh)
             if number > 0:
                 sides = box[:, 2:] - box[:, :2]
@@ -68,11 +90,35 @@ class _FaceDetector(ABC):
                 box, score = box[believed], score[believed]
             boxes.append(box)
             scores.append(score)
-        box, score = np.concatenate(boxes), np.concatenate(scores)
+        return _found(np.concatenate(boxes), np.concatenate(scores))
+
+    def look(self, view: View) -> Found:
+        seen = whole_look(self, view)
+        if self._close is None:
+            low = self._threshold
+            self._close = CloseLooks(self._sheet_look(), self._size_wh, low, self._use.sure or low)
+        box, score = self._close.at(view, seen.box_xyxy, seen.score)
         if not len(score):
-            return NOTHING
-        kept = suppress(box, score, np.zeros(len(score), np.int64), _IOU, _MOST)
-        return Found(box[kept], score[kept], (FACE,) * len(kept))
+            return seen
+        return _found(np.concatenate([seen.box_xyxy, box]), np.concatenate([seen.score, score]))
+
+    def _sheet_look(self) -> Callable[[Picture], tuple[Boxes, Scores]]:
+        fit = letterbox(sheet_for(self._size_wh), max(SHEET), padding=0)
+        network = Network(self._use.path, fit.outer_wh, bgr=self.bgr)
+
+        def look(sheet: Picture) -> tuple[Boxes, Scores]:
+            box, score = self._decode(network.run(sheet), fit, GLIMPSE * self._threshold / _CLOSE_DOUBT)
+            found = _found(box, score * np.float32(_CLOSE_DOUBT))
+            return found.box_xyxy, found.score
+
+        return look
+
+
+def _found(box: Boxes, score: Scores) -> Found:
+    if not len(score):
+        return NOTHING
+    kept = suppress(box, score, np.zeros(len(score), np.int64), _IOU, _MOST)
+    return Found(box[kept], score[kept], (FACE,) * len(kept))
 
 
 class YuNet(_FaceDetector):
@@ -83,12 +129,12 @@ class YuNet(_FaceDetector):
 
     bgr = True
 
-    def _decode(self, outputs: dict[str, npt.NDArray[np.float32]], fit: Letterbox) -> tuple[Boxes, Scores]:
+    def _decode(self, outputs: dict[str, npt.NDArray[np.float32]], fit: Letterbox, least: float) -> tuple[Boxes, Scores]:
         boxes, scores = [], []
         for stride in (8, 16, 32):
             sure = np.clip(outputs[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][0, :, 0], 0, 1)
             score = np.sqrt(sure)
-            cell = np.flatnonzero(score >= self._threshold)
+            cell = np.flatnonzero(score >= least)
             row, column = np.divmod(cell, fit.outer_wh[0] // stride)
             x, y, w, h = outputs[f"bbox_{stride}"][0, cell].T
             boxes.append(_around((column + x) * stride, (row + y) * stride, np.exp(w) * stride, np.exp(h) * stride))
@@ -106,9 +152,10 @@ class CenterFace(_FaceDetector):
         self,
         outputs: dict[str, npt.NDArray[np.float32]],
         fit: Letterbox,  # noqa: ARG002 - its answer lies on a grid of its own
+        least: float,
     ) -> tuple[Boxes, Scores]:
         heat, scale, offset = outputs["537"][0, 0], outputs["538"][0], outputs["539"][0]
-        row, column = np.nonzero(heat >= self._threshold)
+        row, column = np.nonzero(heat >= least)
         h, w = np.exp(scale[:, row, column]) * 4
         dy, dx = offset[:, row, column]
         return _around((column + dx + 0.5) * 4, (row + dy + 0.5) * 4, w, h), heat[row, column].astype(np.float32)

@@ -31,6 +31,7 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
         path=path,
         longest=spec["input_size"],
         threshold=spec["low_threshold"],
+        sure=spec["threshold"],
         single_label=_SINGLE[task],
         renamed=spec["labels"],
         keep=keep if task is ModelTask.OBJECTS else None,

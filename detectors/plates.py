@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.detector import Detector, Found, Picture
+from detectors.detector import Detector, Found, Picture, View, whole_look
 
 WIDER_THAN_HIGH = 0.9
 """Least width by height: a two-line plate (1.3) seen at a slant. Upright pictures only: rotation is undone before."""
@@ -30,3 +30,6 @@ class Plates:
         fits = (width >= WIDER_THAN_HIGH * height) & (width * height <= _MOST_OF_THE_PICTURE * picture_area)
         kept = np.flatnonzero(fits)
         return Found(found.box_xyxy[kept], found.score[kept], tuple(found.label[i] for i in kept))
+
+    def look(self, view: View) -> Found:
+        return whole_look(self, view)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, letterbox, suppress
+from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, View, letterbox, suppress, whole_look
 from evidence.errors import WrongWeights
 
 _PADDING = 114
@@ -78,6 +78,9 @@ class Yolo:
         kept = suppress(box, score, group, _IOU, _MOST)
         height, width = picture.shape[:2]
         return Found(self._fit.back(box[kept], (width, height)), score[kept], tuple(label[i] for i in kept))
+
+    def look(self, view: View) -> Found:
+        return whole_look(self, view)
 
 
 def read_output(

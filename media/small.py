@@ -46,7 +46,26 @@ class SmallPictures:
         """Shape: (height, width, 3)."""
         if not self._halved:
             self._halved = [[plane] for plane in arrays(self._picture)]
-        planes = [self._scaled(steps, size_wh) for steps in self._halved]
+        return self._coloured([self._scaled(steps, size_wh) for steps in self._halved])
+
+    def part(self, box_xyxy: tuple[int, int, int, int], size_wh: tuple[int, int]) -> _Rgb | None:
+        """What lies in a box, at `size_wh`; None for a picture that has no planes of Y, U and V.
+
+        Shape: (height, width, 3). Units: pixels of the stored picture; the box lies inside it.
+        """
+        form = layout(self._picture.format.name)
+        if form is None or picture_space(self._picture) in _NOT_YUV:
+            return None
+        x0, y0, x1, y1 = box_xyxy
+        planes = []
+        for number, plane in enumerate(arrays(self._picture)):
+            across, down = form.step_xy if number else (1, 1)
+            inside = plane[y0 // down : -(-y1 // down), x0 // across : -(-x1 // across)]
+            shrinking = inside.shape[0] > size_wh[1]
+            planes.append(cv2.resize(inside, size_wh, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR))
+        return self._coloured(planes)
+
+    def _coloured(self, planes: list[Samples]) -> _Rgb:
         if self._bits > 8:
             planes = [cv2.convertScaleAbs(plane, alpha=2.0 ** (8 - self._bits)) for plane in planes]
         if len(planes) == 1:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
+import av.video.frame
+import av.video.reformatter
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from detectors import weights
 from detectors.detector import Detector, Picture, Use
 from detectors.faces import CenterFace, YuNet
 from detectors.plates import Plates
+from media.frames import Frame
+from media.orientation import UPRIGHT, Orientation
 from tests.panning import photograph
 
 MODELS = Path(os.environ.get("EXHIBIT_MODELS_DIR", "/nonexistent"))
@@ -39,6 +44,12 @@ def detector(request: pytest.FixtureRequest):
         return made
 
     return make
+
+
+def frame_of(upright: Picture, turn: Orientation) -> Frame:
+    """A frame of a video that shows this picture when it is turned upright."""
+    stored = av.video.frame.VideoFrame.from_ndarray(turn.to_stored(upright), "rgb24").reformat(format="yuv420p")
+    return Frame(0, 0, Fraction(1, 25), stored, turn, av.video.reformatter.VideoReformatter())
 
 
 def centres(found) -> list[tuple[float, float]]:
@@ -87,6 +98,27 @@ def test_finds_small_faces(detector):
     street[500:680, 900:1220] = small
     found = detector(street).detect(street)
     assert covers(found, ZIDANE, 320 / 1280, (-900 * 1280 / 320, -500 * 1280 / 320)) == [True, True]
+
+
+@pytest.mark.parametrize("turn", [UPRIGHT, Orientation(0, 1, -1, 0)])
+def test_in_a_video_faces_too_small_for_one_look_are_found(detector, turn):
+    """Some twelve pixels wide in a full-HD picture: nothing at 960 pixels, enough when they are enlarged."""
+    small = cv2.resize(picture_of("zidane.jpg"), (128, 72), interpolation=cv2.INTER_AREA)
+    street = np.full((1080, 1920, 3), 110, np.uint8)
+    street[200:272, 900:1028] = small
+    frame = frame_of(street, turn)
+    video = detector(street)
+    assert frame.upright_size_wh == (1920, 1080)
+    ever = [covers(video.look(frame), ZIDANE, 128 / 1280, (-9000, -2000)) for _ in range(40)]
+    assert np.any(ever, axis=0).all()
+    assert np.mean([all(both) for both in ever[28:]]) >= 0.25, "again and again, once they are known"
+    assert not any(covers(detector(street).detect(frame.small_rgb(video.picture_wh)), ZIDANE, 0.05, (-9000, -2000)))
+
+
+def test_in_a_video_an_empty_picture_has_no_face(detector):
+    grey = np.full((720, 1280, 3), 128, np.uint8)
+    video, frame = detector(grey), frame_of(grey, UPRIGHT)
+    assert [len(video.look(frame)) for _ in range(20)] == [0] * 20
 
 
 def test_an_empty_picture_has_no_face(detector):

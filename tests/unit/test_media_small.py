@@ -13,7 +13,7 @@ import pytest
 from av.video.reformatter import Interpolation
 
 from media.frames import Frame
-from media.orientation import UPRIGHT
+from media.orientation import UPRIGHT, Orientation
 from media.planes import FULL, LIMITED, arrays, is_full_range, layout
 from media.small import SmallPictures
 
@@ -100,3 +100,16 @@ def test_what_has_no_planes_or_grows_is_left_to_swscale(pixel_format: str, size_
     assert frame.small_rgb(size_wh).shape == (size_wh[1], size_wh[0], 3)
     frame.forget_small()
     assert frame.small_rgb(size_wh).shape == (size_wh[1], size_wh[0], 3)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv444p", "gray", "rgb24"])
+@pytest.mark.parametrize("turn", [UPRIGHT, Orientation(0, 1, -1, 0), Orientation(-1, 0, 0, -1)])
+def test_a_part_is_what_lies_there_in_the_whole(pixel_format: str, turn: Orientation) -> None:
+    stored_wh = turn.stored_wh((320, 180))
+    picture = soft("yuv420p", stored_wh, 1, False).reformat(format=pixel_format)
+    frame = Frame(0, 0, Fraction(1), picture, turn, av.video.reformatter.VideoReformatter())
+    part = frame.part_rgb((100, 40, 164, 88), (128, 96)).astype(int)
+    whole = frame.rgb()[40:88, 100:164].astype(int)
+    assert part.shape == (96, 128, 3)
+    assert np.abs(part.reshape(48, 2, 64, 2, 3).mean(axis=(1, 3)) - whole).mean() <= 3
+    assert frame.part_rgb((0, 0, 320, 180), (64, 36)).shape == (36, 64, 3)

@@ -66,9 +66,9 @@ class _Seen:
     label: list[str] = field(default_factory=list)
     model: list[str] = field(default_factory=list)
 
-    def add(self, frame: int, model: str, found: Found, scale_xy: tuple[float, float]) -> None:
+    def add(self, frame: int, model: str, found: Found) -> None:
         self.frame += [frame] * len(found)
-        self.box.append(found.box_xyxy * np.array(scale_xy * 2, np.float32))
+        self.box.append(found.box_xyxy)
         self.score += found.score.tolist()
         self.label += found.label
         self.model += [model] * len(found)
@@ -120,22 +120,20 @@ class Look:
         }
 
     def at(self, frame: Frame) -> list[Future[Found]]:
-        pictures = [frame.small_rgb(detector.picture_wh) for detector in self.detectors]
-        return [
-            thread.submit(detector.detect, picture)
-            for thread, detector, picture in zip(self._threads, self.detectors, pictures, strict=True)
-        ]
+        """What each model will have seen; boxes in pixels of the upright picture. Frames come in order."""
+        for detector in self.detectors:
+            frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
+        return [thread.submit(detector.look, frame) for thread, detector in zip(self._threads, self.detectors, strict=True)]
 
 
 def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progress) -> _Seen:
     seen = _Seen()
-    waiting: deque[tuple[int, tuple[int, int], list[Future[Found]]]] = deque()
+    waiting: deque[tuple[int, list[Future[Found]]]] = deque()
 
     def take_first() -> None:
-        number, (width, height), answers = waiting.popleft()
+        number, answers = waiting.popleft()
         for detector, answer in zip(look.detectors, answers, strict=True):
-            w, h = detector.picture_wh
-            seen.add(number, detector.name, answer.result(), (width / w, height / h))
+            seen.add(number, detector.name, answer.result())
         progress(number + 1, max(expected, number + 1))
 
     with ExitStack() as stack:
@@ -143,7 +141,7 @@ def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progr
             if number == 0:
                 look.open_for(frame.upright_size_wh, stack)
             seen.frame_pts.append(frame.pts)
-            waiting.append((number, frame.upright_size_wh, look.at(frame)))
+            waiting.append((number, look.at(frame)))
             if len(waiting) > _AHEAD:
                 take_first()
         while waiting:

@@ -1,0 +1,177 @@
+"""Close looks at small faces: parts of the picture at its own size, and faces known from there at twice that.
+
+A whole look at a full-HD picture's own width costs four times one at 960. So the picture is walked through in tiles,
+one every few frames, and what was found is looked at again in between, enlarged: a face of twenty pixels scores twice
+as high at twice its size. All of it goes through one network input, the sheet: a tile, or a dozen enlarged faces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.detector import Boxes, Picture, Scores, View, suppress
+
+SHEET = (768, 576)
+"""Sides of the sheet, the longer one along the picture's."""
+_WIDEST, _LEAST = 1920, 1280
+"""Longer side of the picture as the tiles show it: its own, within these."""
+_OVERLAP = 64
+"""Least overlap of neighbouring tiles: a small face lies whole in one of them."""
+_EVERY = 4
+"""Frames from one tile to the next, and from one sheet of faces to the next."""
+GLIMPSE = 0.5
+"""Share of the least score from which something in a tile is worth a closer look."""
+_CELL = 192
+_ENLARGED = 2
+_SMALL = 48
+"""Longest side, in pixels of the tiles, of a face that is worth a close look: the whole look finds larger ones."""
+_SAME = 0.3
+_EDGE = 4
+"""Pixels of a cell in which the middle of a face can't be trusted."""
+_MISSES_SURE, _MISSES_FAINT = 4, 1
+"""Close looks in a row that may see nothing before a face is given up."""
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """A small face somewhere in the picture."""
+
+    box: Boxes
+    """Shape: (4,)."""
+    score: float
+    sure: bool
+    looked: int
+    """Number of the frame of the last close look; before the first: of the frame in which it was found, less a lot."""
+    misses: int = 0
+
+
+class CloseLooks:
+    """Remembers the small faces of a video, and says at each frame what a close look adds. Frames come in order."""
+
+    def __init__(
+        self, look: Callable[[Picture], tuple[Boxes, Scores]], size_wh: tuple[int, int], low: float, threshold: float
+    ) -> None:
+        """`look` gives boxes in pixels of a sheet, and their scores from GLIMPSE × `low` on.
+
+        `low`: the least score that is given on; `threshold`: the one that starts a track.
+        """
+        self._look, self._size_wh, self._low, self._threshold = look, size_wh, low, threshold
+        longest = max(size_wh)
+        self._scale = min(_WIDEST, max(_LEAST, longest)) / longest
+        self.sheet_wh = sheet_for(size_wh)
+        self._side = round(_CELL / _ENLARGED / self._scale)
+        self._tiles = tiles(size_wh, self.sheet_wh, self._scale)
+        self._known: list[_Known] = []
+        self._number = -1
+        self._next_tile = 0
+
+    def at(self, view: View, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
+        """What is seen closely in this frame, after the whole look that found `box` and `score`."""
+        self._number += 1
+        sure = score >= self._threshold
+        missing = self._meet(box[sure & self._small(box)], score[sure & self._small(box)])
+        if view.upright_size_wh != self._size_wh or min(self._size_wh) < self._side:
+            return box[:0], score[:0]
+        turn = self._number % _EVERY
+        if turn == 0:
+            found = self._tile(view)
+        elif turn == _EVERY // 2 and missing:
+            found = self._faces(view, missing)
+        else:
+            return box[:0], score[:0]
+        kept = found[1] >= self._low
+        return found[0][kept], found[1][kept]
+
+    def _tile(self, view: View) -> tuple[Boxes, Scores]:
+        x0, y0, x1, y1 = self._tiles[self._next_tile % len(self._tiles)]
+        self._next_tile += 1
+        w, h = (min(most, round(side * self._scale)) for most, side in zip(self.sheet_wh, (x1 - x0, y1 - y0), strict=True))
+        sheet = np.zeros((self.sheet_wh[1], self.sheet_wh[0], 3), np.uint8)
+        sheet[:h, :w] = view.part_rgb((x0, y0, x1, y1), (w, h))
+        box, score = self._look(sheet)
+        box = np.clip(box / self._scale, 0, [x1 - x0, y1 - y0] * 2).astype(np.float32) + np.array([x0, y0] * 2, np.float32)
+        small = self._small(box)
+        box, score = box[small], score[small]
+        self._meet(box, score)
+        return box, score
+
+    def _faces(self, view: View, missing: Sequence[_Known]) -> tuple[Boxes, Scores]:
+        columns, rows = (side // _CELL for side in self.sheet_wh)
+        chosen = sorted(missing, key=lambda known: (not known.sure, known.looked, -known.score))[: columns * rows]
+        sheet = np.zeros((self.sheet_wh[1], self.sheet_wh[0], 3), np.uint8)
+        corners = []
+        for number, known in enumerate(chosen):
+            row, column = divmod(number, columns)
+            middle = (known.box[:2] + known.box[2:]) / 2
+            x, y = (
+                int(min(max(0, round(float(at) - self._side / 2)), whole - self._side))
+                for at, whole in zip(middle, self._size_wh, strict=True)
+            )
+            corners.append((x, y))
+            part = view.part_rgb((x, y, x + self._side, y + self._side), (_CELL, _CELL))
+            sheet[row * _CELL : (row + 1) * _CELL, column * _CELL : (column + 1) * _CELL] = part
+        box, score = self._look(sheet)
+        middle_xy = (box[:, :2] + box[:, 2:]) / 2
+        cell = (middle_xy // _CELL).astype(int)
+        number_of = cell[:, 1] * columns + cell[:, 0]
+        inside = ((middle_xy % _CELL >= _EDGE) & (middle_xy % _CELL < _CELL - _EDGE)).all(axis=1)
+        kept = np.flatnonzero((cell[:, 0] < columns) & (number_of < len(chosen)) & inside)
+        box, score, number_of = box[kept], score[kept], number_of[kept]
+        scale = self._side / _CELL
+        shift = np.array(corners, np.float32)[number_of] - cell[kept] * self._side if len(kept) else np.zeros((0, 2))
+        box = (box * scale + np.tile(shift, 2)).astype(np.float32)
+        box = np.clip(box, 0, np.array(self._size_wh * 2)).astype(np.float32)
+        for known in chosen:
+            known.looked, known.misses = self._number, known.misses + 1
+        # Neighbours in the picture lie in each other's cells: one face can have been seen in several.
+        small = np.flatnonzero(self._small(box))
+        kept = small[suppress(box[small], score[small], np.zeros(len(small), np.int64), _SAME, len(small))]
+        box, score = box[kept], score[kept]
+        self._meet(box, score)
+        self._known = [k for k in self._known if k.misses < (_MISSES_SURE if k.sure else _MISSES_FAINT)]
+        return box, score
+
+    def _meet(self, box: Boxes, score: Scores) -> list[_Known]:
+        """Take in what was found; the faces known before that were not among it."""
+        missing = list(self._known)
+        for found, sure in zip(box, score.tolist(), strict=True):
+            near = [known for known in self._known if _near(known.box, found)]
+            if near:
+                known = min(near, key=lambda k: float(np.abs(k.box - found).sum()))
+                known.box, known.score, known.misses = found, sure, 0
+                known.sure = known.sure or sure >= self._threshold
+                if known in missing:
+                    missing.remove(known)
+            else:
+                self._known.append(_Known(found, sure, sure >= self._threshold, self._number - 1000))
+        return missing
+
+    def _small(self, box: Boxes) -> np.ndarray:
+        small: np.ndarray = (box[:, 2:] - box[:, :2]).max(axis=1, initial=0) * self._scale <= _SMALL
+        return small
+
+
+def sheet_for(size_wh: tuple[int, int]) -> tuple[int, int]:
+    return SHEET if size_wh[0] >= size_wh[1] else (SHEET[1], SHEET[0])
+
+
+def tiles(size_wh: tuple[int, int], sheet_wh: tuple[int, int], scale: float) -> list[Box]:
+    """Boxes of the picture that fill a sheet each, and together cover it with an overlap."""
+    along = []
+    for whole, sheet in zip(size_wh, sheet_wh, strict=True):
+        side = min(whole, int(sheet / scale))
+        count = 1 if side == whole else math.ceil((whole - _OVERLAP / scale) / (side - _OVERLAP / scale))
+        along.append([(round(i * (whole - side) / max(1, count - 1)), side) for i in range(count)])
+    return [(x, y, x + w, y + h) for y, h in along[1] for x, w in along[0]]
+
+
+def _near(one: Boxes, other: Boxes) -> bool:
+    """Whether two boxes can be one face a few frames apart: middles within one and a half sides."""
+    away = np.abs((one[:2] + one[2:]) - (other[:2] + other[2:])).max() / 2
+    return bool(away <= 1.5 * max(1.0, float((one[2:] - one[:2]).max()), float((other[2:] - other[:2]).max())))
