@@ -14,6 +14,7 @@ from media.ahead import ahead
 from media.encode import USUAL, Encoding, VideoWriter
 from media.frames import Frame, FrameReader, Picture
 from media.sound import SoundTracks
+from media.stopwatch import Stopwatch
 
 
 @dataclass(slots=True)
@@ -59,16 +60,18 @@ def render(
     shift: Fraction | None = Fraction(0),
     expected_frames: int | None = None,
     progress: Callable[[int], None] | None = None,
+    watch: Stopwatch | None = None,
 ) -> Written:
     """Every frame of `reader`, converted, treated and written to `out` at its own time less `shift` seconds
     (None: as many as make the first frame's time zero).
 
     Decoding goes on in a thread of its own while this one treats and encodes. `frames`: those of `reader`, by way of
-    somebody who looks at them first.
+    somebody who looks at them first. `watch` is told how long painting and encoding were at work.
 
     Raises: CorruptMedia when not one frame decodes; IntegrityError when there are not as many as expected;
         whatever `treat` raises. Then there is no `out`.
     """
+    watch = watch or Stopwatch()
     with ahead(reader if frames is None else frames) as taken:
         first = next(taken, None)
         if first is None:
@@ -81,16 +84,17 @@ def render(
             if sound is not None:
                 sound.add_to(writer.container, written.shift)
             for frame in chain([first], taken):
-                _write_frame(writer, frame, ticks, treat, sound)
+                _write_frame(writer, frame, ticks, treat, sound, watch)
                 written.frames += 1
                 if progress is not None:
                     progress(written.frames)
             if expected_frames not in (None, written.frames):
                 raise IntegrityError(f"{written.frames} frames can be decoded now, but {expected_frames} were analysed")
-            if sound is not None:
-                writer.mux(sound.rest())
-                written.audio = sound.report()
-            writer.close()
+            with watch.at("encode"):
+                if sound is not None:
+                    writer.mux(sound.rest())
+                    written.audio = sound.report()
+                writer.close()
     written.video, written.size_wh = list(writer.form.changes), writer.form.size_wh
     written.damage, written.damage_count = list(reader.damage.entries), reader.damage.count
     if reader.retimed:
@@ -98,9 +102,14 @@ def render(
     return written
 
 
-def _write_frame(writer: VideoWriter, frame: Frame, ticks: int, treat: Treat, sound: SoundTracks | None) -> None:
-    picture = writer.convert(frame.picture)
-    treat(frame, picture)
-    writer.write(picture, frame.pts - ticks, frame.time_base)
-    if sound is not None:
-        writer.mux(sound.until((frame.pts - ticks) * frame.time_base))
+def _write_frame(
+    writer: VideoWriter, frame: Frame, ticks: int, treat: Treat, sound: SoundTracks | None, watch: Stopwatch
+) -> None:
+    with watch.at("encode"):
+        picture = writer.convert(frame.picture)
+    with watch.at("paint"):
+        treat(frame, picture)
+    with watch.at("encode"):
+        writer.write(picture, frame.pts - ticks, frame.time_base)
+        if sound is not None:
+            writer.mux(sound.until((frame.pts - ticks) * frame.time_base))

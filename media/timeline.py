@@ -38,8 +38,10 @@ def shift_for(path: Path, stream_index: int) -> Fraction:
         return (earliest // tick) * tick
 
 
-def times_by_packet(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS) -> list[int]:
-    """The times of a stream's packets that will be shown, in order; nothing is decoded.
+def times_by_packet(
+    path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS, *, only_keys: bool = False
+) -> list[int]:
+    """The times of a stream's packets that will be shown, in order, or of its key frames; nothing is decoded.
 
     Units: ticks of the stream.
     """
@@ -52,6 +54,7 @@ def times_by_packet(path: Path, stream_index: int, max_pixels: int = containers.
         # Where the file breaks off is for whoever decodes it to say.
         with suppress(av.error.FFmpegError):
             for packet in container.demux(stream):
-                if packet.size and not packet.is_discard and packet.pts is not None:
+                shown = packet.size and not packet.is_discard and (packet.is_keyframe or not only_keys)
+                if shown and packet.pts is not None:
                     times.append(packet.pts)
     return sorted(times)

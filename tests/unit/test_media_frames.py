@@ -192,3 +192,4 @@ def test_packets_tell_the_times_of_the_frames(made: Made, kind: str) -> None:
     assert video is not None
     shown = [pts for _, pts, _ in read(read_frames(path, video.index))]
     assert times_by_packet(path, video.index) == shown
+    assert times_by_packet(path, video.index, only_keys=True) == key_times(path, video.index)

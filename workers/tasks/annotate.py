@@ -25,7 +25,7 @@ from media.render import render
 from media.sound import SoundTracks
 from media.timeline import shift_for
 from workers.tasks import analysis as analyses
-from workers.tasks.redact import encoding
+from workers.tasks.covering import encoding
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from evidence.ports import Progress
 from evidence.wire import moment_from_json, moment_to_json
 from media.clip import cut
 from workers.tasks import analysis as analyses
-from workers.tasks.redact import encoding
+from workers.tasks.covering import encoding
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:

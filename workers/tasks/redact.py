@@ -18,25 +18,23 @@ can't be painted ends the task with an error and leaves no video.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import BadInput, IntegrityError
+from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
-from evidence.wire import redaction_from_json, redaction_to_json
-from media.encode import Encoding
 from media.frames import Frame, FrameReader, Picture
-from media.paint import cover
 from media.render import Written, render
 from media.smart import Copied, NotSmart, Plan, StrictReader, plan_for, render_smart
 from media.sound import SoundTracks
 from media.streams import left_out
 from media.timeline import shift_for
 from workers.tasks import analysis as analyses
+from workers.tasks import covering
+from workers.tasks.covering import Brush
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -44,22 +42,13 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     CorruptMedia, UnsupportedMedia, TooLarge, NoSpace.
     """
     original, analysis = inputs["original"], analyses.read(inputs[analyses.NAME])
-    try:
-        redaction = redaction_from_json(params["redaction"])
-    except (KeyError, ValueError, TypeError) as exc:
-        raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
+    redaction = covering.redaction_of(params)
     redaction.check_tracks({track.id for track in analysis.tracks})
     redaction.check_regions(analysis.size_wh, analysis.span)
-    draft = bool(params.get("draft", False))
-    job = _Job(original, params, analysis, redaction, out / "redacted.mp4", _title(params, draft), progress)
-    written, covering, copied = job.smart_or_whole()
-    written.video.append(copied.in_words())
+    job = _Job(original, params, analysis, redaction, out / "redacted.mp4", progress)
+    written, brush, copied = job.smart_or_whole()
     report = {
-        "draft": draft,
-        "reference": str(params.get("reference", "")),
-        "redaction": redaction_to_json(redaction),
-        **covering.report(written),
-        "copied": copied.to_json(),
+        **covering.report(params, redaction, analysis, brush, written, copied),
         "left_out": left_out(original, job.stream_index),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
@@ -76,14 +65,13 @@ class _Job:
         analysis: analyses.Analysis,
         redaction: Redaction,
         out: Path,
-        title: str,
         progress: Progress,
     ) -> None:
-        self._original, self._params, self._out, self._title = original, params, out, title
+        self._original, self._params, self._out = original, params, out
         self._analysis, self._redaction, self._progress = analysis, redaction, progress
         self.stream_index = analyses.stream_index(params, original)
 
-    def smart_or_whole(self) -> tuple[Written, _Covering, Copied]:
+    def smart_or_whole(self) -> tuple[Written, Brush, Copied]:
         """Groups of pictures with nothing to hide are copied; where that can't be, the whole is encoded."""
         why = "that was asked for"
         if self._params.get("smart", True):
@@ -97,22 +85,22 @@ class _Job:
                 why = str(exc)
         return (*self._render(None), Copied(encoded_as_a_whole=why))
 
-    def _render(self, plan: Plan | None) -> tuple[Written, _Covering]:
-        covering = _Covering(self._analysis, self._redaction)
+    def _render(self, plan: Plan | None) -> tuple[Written, Brush]:
+        treat = _Covering(self._analysis, self._redaction)
         frames = self._analysis.frame_count
         sound = SoundTracks(self._original, mute=self._redaction.audio is AudioPolicy.MUTE)
         how: dict[str, Any] = {
             "sound": sound,
-            "encoding": encoding(self._params),
-            "title": self._title,
+            "encoding": covering.encoding(self._params),
+            "title": covering.title(self._params),
             "shift": shift_for(self._original, self.stream_index),
             "progress": lambda done: self._progress(done, frames),
         }
         source = (self._original, {**self._params, "stream_index": self.stream_index}, self._analysis)
         with analyses.frames_of(*source, FrameReader if plan is None else StrictReader) as reader, sound:
             if plan is None:
-                return render(reader, self._out, covering, expected_frames=frames, **how), covering
-            return render_smart(reader, self._out, covering, covering.clear, plan, **how), covering
+                return render(reader, self._out, treat, expected_frames=frames, **how), treat.brush
+            return render_smart(reader, self._out, treat, treat.clear, plan, **how), treat.brush
 
 
 class _Covering:
@@ -121,17 +109,11 @@ class _Covering:
     def __init__(self, analysis: analyses.Analysis, redaction: Redaction) -> None:
         self._analysis, self._redaction = analysis, redaction
         self._masks = Masks(analysis.tracks, redaction, analysis.size_wh)
-        self.masks = self.frames_masked = 0
+        self.brush = Brush(redaction.style)
 
     def __call__(self, frame: Frame, picture: Picture) -> None:
         self._analysis.check(frame)
-        boxes = self._masks.at(frame.index, frame.moment)
-        try:
-            painted = cover(picture, boxes, frame.orientation, self._redaction.style)
-        except ValueError as exc:
-            raise IntegrityError(f"a mask at {frame.moment.label()} can't be painted: {exc}") from exc
-        self.masks += painted
-        self.frames_masked += painted > 0
+        self.brush.paint(self._masks.at(frame.index, frame.moment), frame, picture)
 
     def masked(self) -> list[bool]:
         """Of every frame, whether there is something to hide in it."""
@@ -143,27 +125,3 @@ class _Covering:
         self._analysis.check(frame)
         if self._masks.at(frame.index, frame.moment):
             raise IntegrityError(f"the frame at {frame.moment.label()} has a mask, and was about to be copied")
-
-    def report(self, written: Written) -> dict[str, Any]:
-        hidden = Counter(track.label for track in self._analysis.tracks if self._redaction.hides(track))
-        return {
-            "frames_in": self._analysis.frame_count,
-            "frames_out": written.frames,
-            "frames_masked": self.frames_masked,
-            "masks": self.masks,
-            "tracks_hidden": dict(sorted(hidden.items())),
-            "looked_for": list(self._analysis.looked_for),
-            "not_looked_for": [dict(line) for line in self._analysis.not_looked_for],
-            "models": [dict(model) for model in self._analysis.models],
-            **{name: value for name, value in written.to_json().items() if name != "frames"},
-        }
-
-
-def encoding(params: Mapping[str, Any]) -> Encoding:
-    default = Encoding()
-    return Encoding(crf=int(params.get("crf", default.crf)), preset=str(params.get("preset", default.preset)))
-
-
-def _title(params: Mapping[str, Any], draft: bool) -> str:
-    reference = str(params.get("reference", ""))
-    return " ".join(filter(None, ["DRAFT, not approved for release" if draft else "", reference]))
