@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -116,12 +116,12 @@ class Redaction:
             return track.id in self.only_tracks
         return track.label in self.labels and track.id not in self.keep_tracks
 
-    def in_words(self) -> str:
-        """`faces and plates, except track 3, and 2 drawn regions`."""
+    def in_words(self, names: Mapping[Hide, str] | None = None) -> str:
+        """`faces and plates, except track 3, and 2 drawn regions`; `names` for the kinds, else their own."""
         if self.only_tracks:
             hidden = [_tracks(self.only_tracks)]
         else:
-            kinds = " and ".join(sorted(what.value for what in self.what))
+            kinds = " and ".join((names or {}).get(what, what.value) for what in Hide if what in self.what)
             hidden = [f"{kinds}, except {_tracks(self.keep_tracks)}," if self.keep_tracks else kinds] if kinds else []
         if self.regions:
             hidden.append("a drawn region" if len(self.regions) == 1 else f"{len(self.regions)} drawn regions")

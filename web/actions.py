@@ -12,10 +12,10 @@ from typing import Any
 
 from evidence.audit import AuditEvent, Verb
 from evidence.case import Act, Case, CaseId, CaseState, Relation, User, UserId, allows
-from evidence.errors import BadInput, CaseClosed, Conflict, NoDetector, NotFound
+from evidence.errors import BadInput, CaseClosed, Conflict, NotFound
 from evidence.exhibit import Exhibit
 from evidence.mediatime import Span
-from evidence.redaction import LABELS_OF, Hide, Redaction
+from evidence.redaction import Redaction
 from evidence.steps import ENDED, Priority, Step, StepRun, StepState
 from evidence.wire import moment_to_json, redaction_to_json
 from storage.index import Hit, Output, Query, TrackRow
@@ -25,6 +25,7 @@ from web.context import Context
 from web.exhibit_view import ExhibitView, views, whole_view, with_files
 from web.footage import ALIASES, ORIGINAL
 from web.permission import acts_on_case, find_case, find_exhibit, find_upload, require, require_for_some
+from web.redacting import analysis_of, checked
 
 CLIP_SOURCES = (ORIGINAL, "annotated", "redacted")
 _ALL_RUNS = 1_000_000
@@ -120,10 +121,12 @@ def view_exhibit(context: Context, who: SignedIn, exhibit_id: str) -> ExhibitVie
     return whole_view(context, who, exhibit)
 
 
-def tracks(context: Context, who: SignedIn, exhibit_id: str) -> Sequence[TrackRow]:
+def tracks(context: Context, who: SignedIn, exhibit_id: str) -> tuple[str, Sequence[TrackRow]]:
+    """The analysis whose tracks they are, and the tracks."""
     exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
     _looked(context, who, f"tracks:{exhibit.id}", exhibit=exhibit)
-    return context.index.tracks(exhibit.id)
+    outputs = context.index.outputs(exhibit.id, step=Step.TRACK, name="tracks.json")
+    return analysis_of(outputs, context.index.step_runs(exhibit.id)), context.index.tracks(exhibit.id)
 
 
 def tray(context: Context, who: SignedIn) -> Sequence[Exhibit]:
@@ -191,13 +194,10 @@ def cancel(context: Context, who: SignedIn, exhibit_id: str, step: str) -> list[
 
 
 def ask_redaction(context: Context, who: SignedIn, exhibit_id: str, redaction: Redaction) -> StepRun:
-    """A new draft. Raises: BadInput, NoDetector, Conflict (not analysed yet), CaseClosed."""
+    """A new draft. Raises: BadInput, NoDetector, Conflict (not analysed yet, or again meanwhile), CaseClosed."""
     exhibit = find_exhibit(context, who, Act.PROCESS, exhibit_id)
-    if not redaction.what and not redaction.regions:
-        raise BadInput("nothing to hide was named", hint="Choose faces, plates or people.")
     _require_done(context, exhibit, Step.TRACK, "the video has not been analysed yet")
-    _require_looked_for(context, exhibit, redaction.what)
-    return _ask(context, who, exhibit, Step.REDACT, redaction_to_json(redaction))
+    return _ask(context, who, exhibit, Step.REDACT, redaction_to_json(checked(context, exhibit, redaction)))
 
 
 def ask_clip(context: Context, who: SignedIn, exhibit_id: str, span: Span, source: str) -> StepRun:
@@ -338,18 +338,6 @@ def _require_done(context: Context, exhibit: Exhibit, step: Step, otherwise: str
     runs = context.index.step_runs(exhibit.id, states=(StepState.DONE.value,))
     if not any(r.step is step for r in runs):
         raise Conflict(otherwise, hint=f"Wait until the step {step.value} is done, or retry it.")
-
-
-def _require_looked_for(context: Context, exhibit: Exhibit, what: frozenset[Hide]) -> None:
-    """The step refuses it too; here the person hears of it at once."""
-    newest = next(iter(context.index.outputs(exhibit.id, step=Step.TRACK, name="tracks.json")), None)
-    looked_for = frozenset(newest.details["report"]["looked_for"]) if newest else frozenset()
-    missing = sorted(hide.value for hide in what if not LABELS_OF[hide] <= looked_for)
-    if missing:
-        raise NoDetector(
-            f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",
-            hint="Add a model for it (exhibit models add FILE), retry the step detect, then ask again.",
-        )
 
 
 def _ask(context: Context, who: SignedIn, exhibit: Exhibit, step: Step, params: Mapping[str, Any]) -> StepRun:

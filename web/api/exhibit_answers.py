@@ -302,6 +302,7 @@ class TrackAnswer(Answer):
 
 class TrackList(Answer):
     exhibit: str
+    analysis: str = Field(description="SHA-256 of the tracks.json whose tracks these are; empty while it is made anew.")
     tracks: list[TrackAnswer]
 
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from evidence.case import Act
-from evidence.redaction import Redaction
 from web import actions
 from web.api.answers import LogAnswer, UploadAnswer
 from web.api.asked import ClipAsked, FilingAsked, RedactionAsked
@@ -80,8 +79,7 @@ def cancel(context: Ctx, who: Who, exhibit_id: str, step: str) -> StepList:
 @router.post("/exhibits/{exhibit_id}/redactions", status_code=202, **asks(Act.PROCESS))
 def ask_redaction(context: Ctx, who: Who, exhibit_id: str, asked: RedactionAsked) -> StepAnswer:
     """Ask for a new redacted copy; it is a draft until somebody approves it."""
-    redaction = Redaction(what=asked.what, style=asked.style, audio=asked.audio, reason=f"asked for by {who.user.name}")
-    return StepAnswer.of(actions.ask_redaction(context, who, exhibit_id, redaction))
+    return StepAnswer.of(actions.ask_redaction(context, who, exhibit_id, asked.redaction(who.user.name)))
 
 
 @router.post("/exhibits/{exhibit_id}/clips", status_code=202, **asks(Act.PROCESS))
@@ -99,8 +97,8 @@ def list_clips(context: Ctx, who: Who, exhibit_id: str) -> ClipList:
 @router.get("/exhibits/{exhibit_id}/tracks", **asks(Act.SEE_EXHIBIT))
 def tracks(context: Ctx, who: Who, exhibit_id: str) -> TrackList:
     """What was seen, from when to when."""
-    found = actions.tracks(context, who, exhibit_id)
-    return TrackList(exhibit=exhibit_id, tracks=[TrackAnswer.of(track) for track in found])
+    analysis, found = actions.tracks(context, who, exhibit_id)
+    return TrackList(exhibit=exhibit_id, analysis=analysis, tracks=[TrackAnswer.of(track) for track in found])
 
 
 @router.get("/exhibits/{exhibit_id}/audit", **asks(Act.SEE_AUDIT))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from evidence.redaction import AudioPolicy, Hide, Style
+from evidence.redaction import AudioPolicy
 from evidence.steps import Step, StepRun, StepState
+from evidence.wire import redaction_from_json
 from storage.index import Output
 from web.exhibit_view import ExhibitView, StepLine
 from web.pages import words
@@ -101,10 +102,10 @@ def _draft(line: StepLine, output: Output | None) -> Copy:
     assert run is not None
     wanted: Mapping[str, Any] = (output.details.get("redaction") if output else None) or run.params
     if wanted:
-        hidden = " and ".join(words.HIDE[Hide(what)].lower() for what in wanted.get("what", ()))
-        style = words.STYLE[Style(wanted.get("style", Style.SOLID))].lower()
-        sound = "sound kept" if AudioPolicy(wanted.get("audio", AudioPolicy.KEEP)) is AudioPolicy.KEEP else "sound removed"
-        name, facts = f"{sentence(hidden, stop=False) or 'Nothing'} hidden", f"{style}, {sound}"
+        redaction = redaction_from_json(wanted)
+        hidden = redaction.in_words({hide: text.lower() for hide, text in words.HIDE.items()})
+        sound = "sound kept" if redaction.audio is AudioPolicy.KEEP else "sound removed"
+        name, facts = f"{sentence(hidden, stop=False)} hidden", f"{words.STYLE[redaction.style].lower()}, {sound}"
     else:
         name, facts = "First draft", "faces, and number plates where there is a detector for them"
     return _asked_copy(name, facts, line, output, draft=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +10,6 @@ from starlette.responses import Response
 from evidence.case import Act
 from evidence.errors import BadInput, Conflict
 from evidence.mediatime import MediaTime, Span, from_seconds, read_clock
-from evidence.redaction import AudioPolicy, Hide, Redaction, Style
 from storage.ledger.people import SignedIn
 from web import actions
 from web.context import Context, asks
@@ -19,6 +17,7 @@ from web.pages.cards import exhibit_path
 from web.pages.copies import player_origin
 from web.pages.events import event_lines
 from web.pages.exhibit_seen import facts, seen
+from web.pages.redaction_form import RedactionForm
 from web.pages.rendering import back_to, fragment, page, parts, sentence
 from web.signin import Ctx, Who
 
@@ -126,32 +125,17 @@ def ask_clip(
 
 @router.post("/exhibits/{exhibit_id}/redactions", **asks(Act.PROCESS))
 def ask_redaction(
-    request: Request,
-    context: Ctx,
-    who: Who,
-    exhibit_id: str,
-    what: Annotated[Sequence[str], Form()] = (),
-    style: Annotated[str, Form()] = "",
-    audio: Annotated[str, Form()] = "",
+    request: Request, context: Ctx, who: Who, exhibit_id: str, asked: Annotated[RedactionForm, Form()]
 ) -> Response:
-    form = {"what": list(what), "style": style, "audio": audio}
-    errors, hint = {}, ""
-    hidden = frozenset(Hide(w) for w in what if w in set(Hide))
-    if not hidden:
-        errors["what"] = "Choose what to hide"
-    if style not in set(Style):
-        errors["style"] = "Choose how to cover it"
-    if audio not in set(AudioPolicy):
-        errors["audio"] = "Choose what happens to the sound"
-    if not errors:
-        reason = f"asked for by {who.user.name}"
-        redaction = Redaction(what=hidden, style=Style(style), audio=AudioPolicy(audio), reason=reason)
+    view = actions.view_exhibit(context, who, exhibit_id)
+    redaction, errors, hint = asked.read(who.user.name, player_origin(view))
+    if redaction is not None:
         try:
             actions.ask_redaction(context, who, exhibit_id, redaction)
         except (BadInput, Conflict) as error:
-            errors, hint = {"what": sentence(str(error))}, error.hint
+            errors, hint = {asked.field_of(error): sentence(str(error))}, error.hint
     if errors:
-        return _page(request, context, who, exhibit_id, form=form, errors=errors, hint=hint)
+        return _page(request, context, who, exhibit_id, form=asked.model_dump(), errors=errors, hint=hint)
     return back_to(exhibit_path(exhibit_id), "redaction-asked", "redaction")
 
 

@@ -18,8 +18,8 @@ from web.exhibit_view import ExhibitView, StepLine
 from web.pages import words
 from web.pages.cards import exhibit_path, output_url, share_of
 from web.pages.copies import copies, drafts, player_origin
-from web.pages.rendering import moment, plural, size
-from web.pages.timeline import decimal, lanes, track_lines
+from web.pages.rendering import clock, moment, plural, sentence, size
+from web.pages.timeline import TrackLine, decimal, lanes, track_lines
 
 _ENDED_BADLY = frozenset({StepState.FAILED, StepState.QUARANTINED})
 _SHOWN = {
@@ -62,7 +62,8 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
     """`show`: which copy the player starts with."""
     exhibit, watch = view.exhibit, Act.WATCH in view.acts
     sources = _sources(view) if watch else []
-    tracks = track_lines(actions.tracks(context, who, exhibit.id), player_origin(view), watch=watch)
+    analysis, rows_seen = actions.tracks(context, who, exhibit.id)
+    tracks = track_lines(rows_seen, player_origin(view), watch=watch)
     working = view.state is ExhibitState.WORKING
     rows = [_row(line, view.steps) for line in view.steps]
     return {
@@ -83,7 +84,10 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
         "poster": output_url(exhibit.id, "poster.jpg") if watch and view.has_poster else "",
         "frame_s": _frame_s(exhibit),
         "duration": exhibit.media.duration_s if exhibit.media else None,
+        "analysis": analysis,
         "tracks": tracks,
+        "track_choices": {str(t.row.track_id): _choice(t) for t in tracks},
+        "picture_wh": exhibit.media.main_video.upright_size_wh if exhibit.media and exhibit.media.main_video else None,
         "lanes": lanes(tracks),
         "tracks_to_come": working and not _done(view, Step.INDEX),
         "no_tracks": _no_tracks(view),
@@ -139,6 +143,11 @@ def clip_sources(view: ExhibitView) -> dict[str, str]:
     if _done(view, Step.REDACT):
         found["redacted"] = "The newest redacted draft"
     return found
+
+
+def _choice(track: TrackLine) -> str:
+    name = sentence(track.row.label, stop=False)
+    return f"{name} {track.row.track_id}, {clock(track.start)} to {clock(track.end)}"
 
 
 def _picture(video: VideoInfo) -> str:

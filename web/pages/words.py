@@ -92,6 +92,15 @@ HIDE = {
     Hide.PLATES: "Number plates",
     Hide.PEOPLE: "Whole people",
 }
+WHICH = {
+    "all": "Everybody and everything of these kinds",
+    "keep": "All but the tracks ticked below",
+    "only": "Only the tracks ticked below",
+}
+WHICH_HINT = {
+    "keep": "The ticked ones stay open.",
+    "only": "Of whatever kind they are. With heads chosen, a person’s head; otherwise all of it.",
+}
 STYLE = {Style.SOLID: "Solid", Style.PIXELATE: "Pixelated", Style.BLUR: "Blurred"}
 STYLE_HINT = {
     Style.SOLID: "Cannot be undone. Use this for anything that leaves the force.",
