@@ -38,7 +38,8 @@ def measure(desk: Desk, options: argparse.Namespace) -> Measured:
         if part in options.parts:
             made = by(desk)
             some = made if isinstance(made, list) else [made]
-            measured[part] = [line for one in some for line in _hidden(desk, one, options)]
+            seeds = options.seeds if part == "faces" else (options.control_seeds or options.seeds)
+            measured[part] = [line for one in some for line in _hidden(desk, one, seeds, options)]
             measured["about"]["redactors"] |= {one.name: one.shown for one in some}
     alone: dict[str, Callable[[], Measured]] = {
         "plates": lambda: plates(desk),
@@ -53,9 +54,9 @@ def measure(desk: Desk, options: argparse.Namespace) -> Measured:
     return measured
 
 
-def _hidden(desk: Desk, by: redactors.Redactor, options: argparse.Namespace) -> list[Measured]:
+def _hidden(desk: Desk, by: redactors.Redactor, seeds: Sequence[int], options: argparse.Namespace) -> list[Measured]:
     lines = []
-    for line in redactors.all_hidden(desk, by, options.seeds, options.frames, options.kinds):
+    for line in redactors.all_hidden(desk, by, seeds, options.frames, options.kinds):
         print(f"{by.name}: {quality_faces.in_short(line)}", file=sys.stderr, flush=True)
         lines.append(line)
     return lines
@@ -172,6 +173,7 @@ def about(desk: Desk, options: argparse.Namespace) -> Measured:
         "commit": _git("describe", "--always", "--abbrev=12", "--exclude=*") or "not known",
         "changed": _git("status", "--porcelain", "--", *_ENGINE),
         "seeds": options.seeds,
+        "control_seeds": options.control_seeds,
         "frames": options.frames,
         "kinds": options.kinds,
         "parts": options.parts,
@@ -191,6 +193,7 @@ def _git(*arguments: str) -> str:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of the stress clips (1)")
+    parser.add_argument("--control-seeds", type=int, nargs="+", help="of those that the controls hide too (the same)")
     parser.add_argument("--frames", type=int, default=100, help="of each stress clip (100)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of stress clips (all)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")

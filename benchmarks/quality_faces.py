@@ -81,15 +81,18 @@ def faces(lines: Sequence[Line]) -> str:
 
 
 def beside_controls(lines: Sequence[Line], controls: Sequence[Line], shown: Mapping[str, str]) -> str:
-    """What others leave open on the same clips, and exhibit on those that each of them was measured on."""
-    by = {name: [line for line in [*lines, *controls] if line["by"] == name] for name in shown}
-    kinds = dict.fromkeys(line["clip"] for line in [*lines, *controls])
+    """What others leave open on the same clips; of exhibit's own, only those clips that they were given too."""
+    theirs = {(line["clip"], line["seed"]) for line in controls}
+    every = [*(line for line in lines if (line["clip"], line["seed"]) in theirs), *controls]
+    by = {name: [line for line in every if line["by"] == name] for name in shown}
+    kinds = dict.fromkeys(line["clip"] for line in every)
     rows = [(kind, *(_cell([line for line in some if line["clip"] == kind]) for some in by.values())) for kind in kinds]
     rows.append(
         ("**all stress clips**", *(_cell([line for line in some if line["clip"] != SOURCE]) for some in by.values()))
     )
     said = "".join(f"- *{name}*: {text}\n" for name, text in shown.items())
-    return f"{_CONTROLS}\n{said}\n{table(('clips', *by), rows)}"
+    seeds = ", ".join(str(seed) for seed in sorted({seed for _, seed in theirs if seed is not None}))
+    return f"{_CONTROLS}\n{said}\n{table((f'clips, seeds {seeds}', *by), rows)}"
 
 
 def _cell(lines: Sequence[Line]) -> str:

@@ -34,6 +34,8 @@ def page(measured: Mapping[str, Any]) -> str:
 def _about(about: Line) -> str:
     state = " with changes that were not committed" if about["changed"] else ""
     arguments = f"--seeds {' '.join(map(str, about['seeds']))} --frames {about['frames']}"
+    if about["control_seeds"]:
+        arguments += f" --control-seeds {' '.join(map(str, about['control_seeds']))}"
     arguments += f" --kinds {' '.join(about['kinds'])} --parts {' '.join(about['parts'])}"
     tried = table(
         ("what was tried", "on", "settings", "listed in"),
