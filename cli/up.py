@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -46,11 +47,39 @@ class Machine:
 def running(settings: Settings, say: Say) -> Iterator[Machine]:
     """Start the servers that aren't configured, bring them up to date, start web and workers, wait until it's ready.
 
-    At the end nothing that was started here is left. Raises: Unavailable, with the end of the log of what failed.
+    At the end nothing that was started here is left.
+
+    Raises: Conflict when another runs on the same data folder; Unavailable, with the end of the log of what failed.
     """
+    with _alone(settings.data_dir):
+        settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
+        with _parts(settings, say) as machine:
+            yield machine
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """This data folder's only machine, for as long as the process lives. Raises: Conflict, BadInput."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = (data_dir / "up.lock").open("ab")
+    except OSError as exc:
+        raise BadInput(f"the data folder {data_dir} can't be used: {exc.strerror}", hint="Choose another: --data.") from exc
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise Conflict(
+                f"exhibit up runs already on the data folder {data_dir}",
+                hint="Use its pages, stop it first, or choose another folder with --data.",
+            ) from exc
+        yield
+
+
+@contextmanager
+def _parts(settings: Settings, say: Say) -> Iterator[Machine]:
     from storage import embedded
 
-    settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
     started = "embedded" if not settings.database_url else "as configured"
     say(f"data      {settings.data_dir}")
     with embedded.running(settings) as filled:
@@ -178,7 +207,8 @@ def up(
 
     Example: exhibit up --data /srv/exhibit --workers 4
 
-    Exit code: 0 stopped; 2 wrong setting; 3 the port is taken; 4 a part could not be started or the web server died.
+    Exit code: 0 stopped; 2 wrong setting; 3 the port is taken, or another
+    exhibit up runs on that data folder; 4 a part could not be started or the web server died.
     """
     settings = load({"data_dir": data, "port": port, "workers": workers})
 

@@ -110,6 +110,11 @@ def test_up_serves_restarts_a_worker_and_leaves_nothing(data: Path, tmp_path: Pa
     web = next(p for p in parts if " ".join(p.cmdline()).endswith("cli.main serve"))
     assert "EXHIBIT_DATABASE_URL" not in web.environ(), "the web server holds no owner's address"
 
+    second = [*EXHIBIT, "up", "--data", str(data), "--port", "0"]
+    beside = subprocess.run(second, env=environ(), capture_output=True, text=True, check=False)
+    assert (beside.returncode, beside.stdout) == (3, "")
+    assert f"exhibit up runs already on the data folder {data}" in beside.stderr
+
     worker = next(p for p in psutil.Process(up.process.pid).children() if "worker" in p.cmdline())
     worker.kill()
     wait_for("the dead worker is told and started again", lambda: "started again" in up.said())
@@ -179,7 +184,7 @@ def test_what_is_configured_is_used_and_left_alone(
     assert not {"postgres", "valkey-server"} & {p.name() for p in up.tree()}
     assert not any(minio_settings.minio_secret_key in " ".join(p.cmdline()) for p in up.tree()), "a secret on argv"
     taken = subprocess.run(
-        [*EXHIBIT, "up", "--data", str(data), "--port", up.told["address"].rpartition(":")[2]],
+        [*EXHIBIT, "up", "--data", str(data / "other"), "--port", up.told["address"].rpartition(":")[2]],
         env=environ(),
         capture_output=True,
         text=True,
