@@ -15,7 +15,10 @@ from media.paint import cover, outward
 from media.planes import arrays, layout
 from tests.unit.test_media_orientation import orientations
 
-FORMATS = ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuv440p", "yuv420p10le", "yuv422p10le", "yuv444p10le"]
+FORMATS = [
+    *("gray", "yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv440p", "yuvj440p", "yuv444p", "yuvj444p"),
+    *("yuv420p10le", "yuv422p10le", "yuv440p10le", "yuv444p10le", "yuv420p12le", "yuv422p12le", "yuv444p12le"),
+]
 edges = st.floats(-20, 90, allow_nan=False)
 
 
