@@ -23,6 +23,8 @@ from workers import tasks
 _PR_SET_PDEATHSIG = 1
 _REPORT_EVERY_S = 0.2
 _OPEN_FILES = 512
+_ON_A_GPU = frozenset({"detect", "second_look", "single_pass"})
+"""Tasks that may use one; a limit on memory breaks CUDA."""
 _NICENESS = 5
 """The web server and the database of the same machine come first."""
 
@@ -104,7 +106,7 @@ def _limit(task: str, limits: dict[str, Any]) -> None:
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_CPU: limits["cpu_s"] or None,
         resource.RLIMIT_FSIZE: limits["file_bytes"] or None,
-        resource.RLIMIT_AS: None if task == "detect" and has_gpu() else limits["memory_bytes"] or None,
+        resource.RLIMIT_AS: None if task in _ON_A_GPU and has_gpu() else limits["memory_bytes"] or None,
     }
     for kind, value in wanted.items():
         _, hard = resource.getrlimit(kind)

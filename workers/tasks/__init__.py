@@ -11,6 +11,7 @@
     annotate      original, tracks.json           annotated.mp4
     redact        original, tracks.json           redacted.mp4, report.json
     second_look   copy, tracks.json               finding-<id>.jpg, tracks.json
+    single_pass   original                        redacted.mp4, tracks.json, report.json
     clip          source                          clip.mp4
     sheet         named videos, tracks.json       sheet.jpg
     judge         original, copy, truth           (result: what is left open in the copy)
@@ -39,6 +40,7 @@ TASKS = (
     "thumbnails",
     "annotate",
     "redact",
+    "single_pass",
     "second_look",
     "clip",
     "sheet",

@@ -1,0 +1,212 @@
+"""SINGLE_PASS: a redacted copy straight from the original, which is decoded once.
+
+Decoding, looking, following, painting and encoding go on side by side, each a few frames behind the one before; a frame
+is painted about a second after it was looked at, when nothing that is still to come can change its masks. The masks are
+those that DETECT, TRACK and REDACT would make.
+
+Input `original`. Params: those of DETECT but `segment`, those of REDACT, and `frame_count` (as far as it is known).
+With `smart` it first looks at some key frames: where there is nothing to hide on many, the other way pays, with REDACT
+copying groups of pictures; then nothing is made, and the result is {"instead": "steps"}.
+
+In `out`: `redacted.mp4` and `tracks.json`, as REDACT and TRACK make them, and `report.json`: REDACT's, and in it::
+
+    "speed": {"stages_s": {"decode", "look", "follow", "paint", "encode": seconds at work}, "passed_s", "processor_s",
+              "frames_per_s"}
+
+Result: the report. It fails closed, as REDACT does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detectors.detector import Found
+from detectors.follower import Follower, Seen
+from detectors.tracker import frames_per_second
+from evidence.errors import IntegrityError
+from evidence.mediatime import MediaTime, Span
+from evidence.ports import Progress
+from evidence.redaction import AudioPolicy, BoxXYXY, Masks, Redaction
+from evidence.wire import track_to_json
+from media.ahead import ahead
+from media.frames import Frame, FrameReader, Picture, read_frames
+from media.render import render
+from media.smart import Copied
+from media.sound import SoundTracks
+from media.stopwatch import Stopwatch
+from media.streams import left_out
+from media.timeline import shift_for, times_by_packet
+from workers.tasks import analysis as analyses
+from workers.tasks import covering
+from workers.tasks.detect import Look
+from workers.tasks.growing import Growing
+
+_COPIED = Copied(encoded_as_a_whole="it was looked at and written in one pass")
+_SAMPLES, _LEAST_SAMPLES = 16, 3
+_EMPTY = 0.25
+"""Share of key frames from which copying saves more than the second decoding costs, with room for what was overlooked."""
+_LOOKED_AT = 4
+"""Frames that may wait for their models, as many as DETECT has."""
+
+
+def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
+    """Raises: as REDACT, and WrongWeights."""
+    original, redaction = inputs["original"], covering.redaction_of(params)
+    watch = Stopwatch()
+    stream = analyses.stream_index(params, original)
+    sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
+    look = Look(params["detectors"], frozenset(params["keep"]))
+    with read_frames(original, stream, cuts=(), **analyses.limits(params)) as reader, sound, ExitStack() as threads:
+        if params.get("smart", True) and _much_is_empty(reader, look, threads):
+            return {"instead": "steps"}
+        passing = _Pass(reader, look, redaction, watch)
+        with ahead(passing.looked_at(threads), _LOOKED_AT) as looked:
+            written = render(
+                reader,
+                out / "redacted.mp4",
+                passing,
+                frames=passing.settled(looked),
+                sound=sound,
+                encoding=covering.encoding(params),
+                title=covering.title(params),
+                shift=shift_for(original, stream),
+                progress=lambda done: progress(done, max(done, int(params.get("frame_count", 0)))),
+                watch=watch,
+            )
+    analysis = passing.write_analysis(params, out / analyses.NAME)
+    report = {
+        **covering.report(params, redaction, analysis, passing.brush, written, _COPIED),
+        "left_out": left_out(original, stream),
+        "speed": watch.report(written.frames),
+    }
+    (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
+    return report
+
+
+def _much_is_empty(reader: FrameReader, look: Look, threads: ExitStack) -> bool:
+    """Whether nothing at all is seen on many of a few key frames, spread over the video."""
+    source = (reader.path, reader.stream_index)
+    keys = times_by_packet(*source, reader.max_pixels, only_keys=True)
+    some = keys[:: max(1, len(keys) // _SAMPLES)]
+    if len(some) < _LEAST_SAMPLES:
+        return False
+    empty = 0
+    for key in some:
+        with read_frames(*source, key, key + 1, max_pixels=reader.max_pixels) as one:
+            for frame in one:
+                _open(look, frame, threads)
+                sure = [model["threshold"] for model in look.models]
+                found = [detector.detect(frame.small_rgb(detector.picture_wh)) for detector in look.detectors]
+                empty += not any((seen.score >= least).any() for seen, least in zip(found, sure, strict=True))
+    return empty > _EMPTY * len(some)
+
+
+def _open(look: Look, first: Frame, threads: ExitStack) -> None:
+    if look.size_wh == (0, 0):
+        look.open_for(first.upright_size_wh, threads)
+
+
+Looked = tuple[Frame, list[Future[Found]]]
+
+
+class _Pass:
+    """One video on its way through: which frames were looked at, which are held until their masks are known, and those
+    masks."""
+
+    def __init__(self, reader: FrameReader, look: Look, redaction: Redaction, watch: Stopwatch) -> None:
+        self._reader, self._look, self._redaction, self._watch = reader, look, redaction, watch
+        self._held: deque[Frame] = deque()
+        self._masks: dict[int, list[BoxXYXY]] = {}
+        self._growing: Growing | None = None
+        self._frame_pts: list[int] = []
+        self.brush = covering.Brush(redaction.style)
+
+    def looked_at(self, threads: ExitStack) -> Iterator[Looked]:
+        """Every frame, with what the models will have seen on it."""
+        for frame in self._watch.making("decode", self._reader):
+            with self._watch.at("scale"):
+                _open(self._look, frame, threads)
+                answers = self._look.at(frame)
+            yield frame, answers
+
+    def settled(self, looked: Iterator[Looked]) -> Iterator[Frame]:
+        """Every frame, once its masks are known."""
+        for frame, answers in looked:
+            with self._watch.at("look"):
+                seen = self._seen(answers)
+            frame.forget_small()
+            with self._watch.at("follow"):
+                self._follow(frame, seen)
+            yield from self._known()
+        if self._growing is not None:
+            self._growing.end()
+            self._growing.check(self._redaction)
+            self._redaction.check_regions(self._look.size_wh, self._span())
+            yield from self._known()
+
+    def _seen(self, answers: list[Future[Found]]) -> Seen:
+        """Raises: whatever a model raised."""
+        found = [answer.result() for answer in answers]
+        names = [[detector.name] * len(one) for detector, one in zip(self._look.detectors, found, strict=True)]
+        return Seen(
+            np.concatenate([np.zeros((0, 4), np.float32), *(one.box_xyxy for one in found)]),
+            np.concatenate([np.zeros(0, np.float32), *(one.score for one in found)]),
+            [label for one in found for label in one.label],
+            [name for some in names for name in some],
+        )
+
+    def _follow(self, frame: Frame, seen: Seen) -> None:
+        if frame.upright_size_wh != self._look.size_wh:
+            raise IntegrityError(f"at {frame.moment.label()} the picture changes its size; nobody looked at it in that size")
+        growing = self._growing = self._growing or self._start(frame)
+        growing.follower.add(frame.pts, seen)
+        growing.take()
+        self._frame_pts.append(frame.pts)
+        self._held.append(frame)
+
+    def _start(self, first: Frame) -> Growing:
+        times = times_by_packet(self._reader.path, self._reader.stream_index, self._reader.max_pixels)
+        times = times if len(times) > 1 else [0, self._reader.step]
+        rate = frames_per_second(np.array(times, np.int64), first.time_base)
+        thresholds = {model["name"]: model["threshold"] for model in self._look.models}
+        return Growing(Follower(thresholds, rate, self._look.size_wh, first.time_base), self._redaction.margin)
+
+    def _known(self) -> Iterator[Frame]:
+        assert self._growing is not None
+        while self._held and self._growing.ready(self._held[0].index):
+            frame = self._held.popleft()
+            masks = Masks(self._growing.near(frame.index), self._redaction, self._look.size_wh)
+            self._masks[frame.index] = masks.at(frame.index, frame.moment)
+            yield frame
+
+    def _span(self) -> Span:
+        first, last = (MediaTime(pts, self._reader.time_base) for pts in (self._frame_pts[0], self._frame_pts[-1]))
+        return Span(first, last)
+
+    def __call__(self, frame: Frame, picture: Picture) -> None:
+        """Paint a frame's masks. Raises: IntegrityError; KeyError for a frame whose masks nobody knows."""
+        self.brush.paint(self._masks.pop(frame.index), frame, picture)
+
+    def write_analysis(self, params: Mapping[str, Any], path: Path) -> analyses.Analysis:
+        """tracks.json, as TRACK writes it."""
+        tracks = self._growing.whole() if self._growing is not None else []
+        whole = {
+            "frame_count": len(self._frame_pts),
+            "frame_pts": self._frame_pts,
+            "cuts": [],
+            "time_base": str(self._reader.time_base),
+            "size_wh": list(self._look.size_wh),
+            "tracks": [track_to_json(one) for one in tracks],
+            **self._look.about(params),
+            "original_sha256": str(params.get("original_sha256", "")),
+        }
+        path.write_text(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), "utf-8")
+        return analyses.read(path)
