@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from evidence.errors import (
     DigestMismatch,
     ExhibitError,
     Fenced,
+    IntegrityError,
     NotFound,
     StoreUnfaithful,
     Unavailable,
@@ -51,6 +52,8 @@ _CHECKERS = 3
 """Checks at once: reading a long recording back must not hold up a short one."""
 _POLL_S = 1.0
 _EXPIRE_EVERY_S, _TIDY_EVERY_S, _ROLL_EVERY_S, _NOTE_EVERY_S, _AGAIN_EVERY_S = 60.0, 900.0, 3600.0, 3600.0, 3600.0
+_BROKE = "The check of this file broke off again and again, by a fault of this program ({kind}). All of the file is here."
+_BROKE_HINT = "Keep the source medium, and show this to the administrator: the web server's log says more."
 _OVER = frozenset({UploadState.DONE, UploadState.REFUSED, UploadState.EXPIRED, UploadState.DELETED})
 
 
@@ -188,7 +191,16 @@ class Receiver:
         return None if twin is None or twin.id == upload.exhibit_id else twin
 
     def _drop(self, upload: Upload, stored: StoredObject, twin: Exhibit, lease: Lease) -> None:
-        """Link to the twin and remove this copy, unless a lock already holds it: then it goes when the lock ends."""
+        """Link to the twin and remove this copy, unless a lock already holds it: then it goes when the lock ends.
+
+        Raises: IntegrityError when the twin's own bytes are no longer in the store: then these are the only ones.
+        """
+        if not self._lies_there(twin, lease):
+            raise IntegrityError(
+                f"These bytes are exhibit {twin.reference} already, but its original is no longer in the store as it was"
+                " received. What was sent now is kept.",
+                hint="Keep the source medium, and tell the administrator: the store has lost or changed an original.",
+            )
         lease.sure()
         if self._store.can_lock and self._store.read_lock(stored.key, stored.version_id) is not None:
             log.warning("a locked copy of exhibit %s stays until its lock ends: %s", twin.id, stored.key)
@@ -198,6 +210,17 @@ class Receiver:
         self._ledger.uploads.drop_duplicate(upload, twin.id)
         self._at("duplicate dropped")
         clear_staging(self._store, upload.id)
+
+    def _lies_there(self, exhibit: Exhibit, lease: Lease) -> bool:
+        """Whether the store gives an original back as it was received."""
+        whole = hashlib.sha256()
+        try:
+            for chunk in self._store.read(exhibit.key, version_id=exhibit.version_id):
+                lease.check()
+                whole.update(chunk)
+        except NotFound:
+            return False
+        return whole.hexdigest() == exhibit.sha256.hex
 
     def _register(self, upload: Upload, learnt: _Learnt, sniffed: Sniffed) -> Exhibit | None:
         """Lock and register; another exhibit that got in first with the same bytes is given instead."""
@@ -281,16 +304,17 @@ class Receiver:
             (_AGAIN_EVERY_S, self.try_failed_again),
         ]
         due = [0.0] * len(chores)
-        running: set[Future[None]] = set()
+        running: dict[Future[None], Upload] = {}
         pause_s = _POLL_S
         with ThreadPoolExecutor(_CHECKERS, thread_name_prefix="receiver") as pool:
             while not stop.is_set():
                 self.last_round = time.monotonic()
                 self._woken.clear()
-                running = {check for check in running if not _ended(check)}
                 try:
+                    for check in [check for check in running if check.done()]:
+                        self._ended(check, running.pop(check))
                     if len(running) < _CHECKERS and (upload := self._ledger.uploads.claim_checking(self._lease)):
-                        running.add(pool.submit(self._check, upload))
+                        running[pool.submit(self._check, upload)] = upload
                         continue
                     for number, (every_s, chore) in enumerate(chores):
                         if time.monotonic() >= due[number]:
@@ -303,7 +327,21 @@ class Receiver:
                 self._pause(stop, running, pause_s)
             self._stopping.set()
 
-    def _pause(self, stop: threading.Event, running: set[Future[None]], pause_s: float) -> None:
+    def _ended(self, check: Future[None], upload: Upload) -> None:
+        """A fault of this program is tried again as often as one of the store; then the officer is told.
+
+        Raises: Unavailable.
+        """
+        error = check.exception()
+        if isinstance(error, ExhibitError):
+            log.warning("a check is left for later: %s", error)
+        elif error is not None:
+            log.error("the check of upload %s broke at try %d", upload.id, upload.attempt, exc_info=error)
+            if upload.attempt >= _TRIES:
+                with suppress(Fenced):
+                    self._ledger.uploads.fail(upload, _BROKE.format(kind=type(error).__name__), _BROKE_HINT)
+
+    def _pause(self, stop: threading.Event, running: Collection[Future[None]], pause_s: float) -> None:
         """Until something is to be done, in steps short enough to stop in."""
         if len(running) == _CHECKERS:
             wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
@@ -312,14 +350,3 @@ class Receiver:
         while time.monotonic() < until and not stop.is_set():
             if self._woken.wait(timeout=min(0.2, pause_s)) and pause_s <= _POLL_S:
                 return
-
-
-def _ended(check: Future[None]) -> bool:
-    if not check.done():
-        return False
-    error = check.exception()
-    if isinstance(error, ExhibitError):
-        log.warning("a check is left for later: %s", error)
-    elif error is not None:
-        log.error("a check broke", exc_info=error)
-    return True

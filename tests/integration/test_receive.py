@@ -400,6 +400,67 @@ def test_while_the_store_is_down_an_upload_waits(folder_room: Room) -> None:
     assert room.state(upload).state is UploadState.DONE
 
 
+def test_a_check_that_breaks_again_and_again_is_told_and_the_file_kept(folder_room: Room) -> None:
+    room = folder_room
+    room.settings = room.settings.model_copy(update={"lease_s": 5})
+    data = video_bytes(5000, 15)
+    upload = room.uploaded(data)
+    tried = []
+
+    def broken(point: str) -> None:
+        tried.append(point)
+        # As if half a minute had gone by: another round takes it up at once.
+        room.lease_over(upload)
+        raise ValueError("a fault of the program")
+
+    receiver, stop = room.receiver(broken), threading.Event()
+    loop = threading.Thread(target=receiver.run, args=(stop,))
+    loop.start()
+    try:
+        for _ in range(400):
+            if room.state(upload).state is UploadState.FAILED:
+                break
+            threading.Event().wait(0.05)
+    finally:
+        stop.set()
+        loop.join(10)
+    failed = room.state(upload)
+    assert (failed.state, len(tried)) == (UploadState.FAILED, 3)
+    assert "by a fault of this program (ValueError)" in failed.error
+    assert "administrator" in failed.hint
+    assert room.verbs()[-1] == "upload refused"
+    # Once the fault is mended the hourly round finishes it.
+    assert room.ledger.uploads.reopen_failed(room.clock.now() + timedelta(minutes=1)) == 1
+    assert room.receiver().check_one()
+    assert b"".join(room.store.read(room.index.exhibit(upload.exhibit_id).key)) == data
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_twin_whose_original_is_lost_is_no_reason_to_drop_the_new_bytes(folder_room: Room, damage: str) -> None:
+    room = folder_room
+    data = video_bytes(5000, 16)
+    first = room.uploaded(data)
+    room.receiver().check_one()
+    key = room.index.exhibit(first.exhibit_id).key
+    room.store.delete(key)
+    if damage == "changed":
+        room.store.put_bytes(key, data[:-1] + b"!")
+    second = room.uploaded(data)
+    assert room.receiver().check_one()
+    kept = room.state(second)
+    assert (kept.state, kept.duplicate_of) == (UploadState.FAILED, None)
+    assert "is no longer in the store as it was received" in kept.error
+    assert b"".join(b"".join(room.store.read(part.key)) for part in kept.parts) == data
+    # Restored from a backup, it is a twin as any other.
+    room.store.delete(key)
+    room.store.put_bytes(key, data)
+    assert room.receiver().try_failed_again() == 0
+    room.clock.ahead = timedelta(hours=2)
+    assert room.receiver().try_failed_again() == 1
+    assert room.receiver().check_one()
+    assert room.state(second).duplicate_of == first.exhibit_id
+
+
 def test_locks_are_rolled_forward_in_their_second_half(minio_room: Room) -> None:
     room = minio_room
     upload = room.uploaded(video_bytes(5000, 12))
