@@ -9,7 +9,8 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -158,6 +159,19 @@ def disable_user(name: Name, acting: As = None, data: Data = None, as_json: AsJs
     _say(as_json, {"name": name, "disabled": True}, f"disabled {name}")
 
 
+@user.command("enable")
+def enable_user(name: Name, acting: As = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Let a person in again who was disabled; the password is the old one, tokens have to be made anew.
+
+    Example: exhibit user enable pc.smith
+
+    Exit code: 0 enabled; 3 no such user, or not disabled; 4 the database can't be reached.
+    """
+    with _storage(data) as storage:
+        storage.ledger.people.enable(_actor_name(storage, acting), name)
+    _say(as_json, {"name": name, "disabled": False}, f"enabled {name}")
+
+
 @user.command("password")
 def new_password(
     name: Name, from_stdin: _FromStdin = False, acting: As = None, data: Data = None, as_json: AsJson = False
@@ -201,6 +215,50 @@ def create_token(
             f"{name} still has a first password: the token works once that was changed, at the first sign-in.", err=True
         )
     _say(as_json, {"user": name, "label": label, "days": days, "token": made, "must_change_password": waits}, made)
+
+
+@token.command("list")
+def list_tokens(
+    name: Annotated[str, typer.Argument(help="Of this user only; without it, of everybody.")] = "",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List API tokens: whose, what for, until when, and the id to revoke one by. The secret itself is kept nowhere.
+
+    Example: exhibit token list pc.smith
+
+    Exit code: 0 listed; 3 no such user; 4 the database can't be reached.
+    """
+    with _storage(data) as storage:
+        found = storage.index.tokens(storage.index.user_by_name(name).id if name else None)
+    now = datetime.now(UTC)
+    if as_json:
+        rows = [{**asdict(one), "works": one.works(now)} for one in found]
+        typer.echo(json.dumps(rows, ensure_ascii=False, default=datetime.isoformat))
+        return
+    table = Table("id", "user", "label", "until", "")
+    for one in found:
+        state = "revoked" if one.revoked_at else "" if one.works(now) else "over"
+        table.add_row(one.id, one.user, one.label, f"{one.expires_at:%Y-%m-%d}", state)
+    Console().print(table)
+
+
+@token.command("revoke")
+def revoke_token(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, from exhibit token list.")],
+    acting: As = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """End one API token at once. `exhibit user disable` ends all that a person has.
+
+    Example: exhibit token revoke 0198c1d2e3f4
+
+    Exit code: 0 revoked; 3 no such token, or revoked already; 4 the database can't be reached.
+    """
+    with _storage(data) as storage:
+        storage.ledger.people.revoke_token(_actor_name(storage, acting), token_id)
+    _say(as_json, {"id": token_id, "revoked": True}, f"revoked {token_id}")
 
 
 @case.command("create")

@@ -25,6 +25,7 @@ class Verb(StrEnum):
     USER_ADDED = "user added"
     USER_CHANGED = "user changed"
     TOKEN_CREATED = "token created"
+    TOKEN_REVOKED = "token revoked"
     SIGNED_IN = "signed in"
     SIGN_IN_FAILED = "sign-in failed"
     SIGNED_OUT = "signed out"

@@ -19,14 +19,14 @@ from evidence.exhibit import Exhibit, ExhibitId, UploadId
 from evidence.steps import Step, StepRun, StepRunId
 from storage.database import translated
 from storage.index.search import search
-from storage.index.values import Hit, Output, Query, TrackRow, output_of, track_of
+from storage.index.values import ApiToken, Hit, Output, Query, TrackRow, output_of, track_of
 from storage.ledger.uploads import Upload, read_upload
 from storage.rows import AnyRow, case_of, event_json, event_of, exhibit_of, step_run_of, user_of
-from storage.tables import audit, cases, exhibits, memberships, outputs, step_order, step_runs, tracks, users
+from storage.tables import audit, cases, exhibits, memberships, outputs, step_order, step_runs, tokens, tracks, users
 
 _PAGE = 1000
 
-__all__ = ["Hit", "Index", "Output", "Query", "TrackRow"]
+__all__ = ["ApiToken", "Hit", "Index", "Output", "Query", "TrackRow"]
 
 
 class Index:
@@ -62,6 +62,17 @@ class Index:
         if found is None:
             raise NotFound(f"there is no user {name}", hint="exhibit user list shows all of them.")
         return user_of(found)
+
+    def tokens(self, user_id: UserId | None = None) -> Sequence[ApiToken]:
+        """API tokens of one person or of all, by name, newest first; ended ones too."""
+        found = select(tokens, users.c.name.label("user")).join(users, users.c.id == tokens.c.user_id)
+        if user_id is not None:
+            found = found.where(tokens.c.user_id == user_id)
+        ordered = found.order_by(users.c.name, tokens.c.created_at.desc(), tokens.c.id)
+        return [
+            ApiToken(row.id, row.user, row.name, row.created_at, row.expires_at, row.revoked_at)
+            for row in self._all(ordered)
+        ]
 
     # cases
     def case(self, case_id: CaseId) -> Case:

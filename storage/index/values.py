@@ -14,6 +14,21 @@ from storage.rows import AnyRow
 
 
 @dataclass(frozen=True, slots=True)
+class ApiToken:
+    """Of an API token what may be shown: its secret is kept nowhere."""
+
+    id: str
+    user: str
+    label: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+    def works(self, now: datetime) -> bool:
+        return self.revoked_at is None and self.expires_at > now
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     id: str
     exhibit_id: ExhibitId | None

@@ -103,6 +103,15 @@ class PeopleLedger(Writer):
             _revoke_tokens(connection, user.id, now)
             self._log(connection, Act(actor, Verb.USER_CHANGED, details={"user": user.name, "disabled": True}), now)
 
+    def enable(self, actor: str, name: str) -> None:
+        """Sessions and tokens that ended stay ended. Raises: NotFound, Conflict when the user isn't disabled."""
+        with self._transaction() as (connection, now):
+            user = _user_row(connection, name)
+            if not user.disabled:
+                raise Conflict(f"{user.name} is not disabled", hint="Nothing has to be done.")
+            connection.execute(update(users).where(users.c.id == user.id).values(disabled=False))
+            self._log(connection, Act(actor, Verb.USER_CHANGED, details={"user": user.name, "disabled": False}), now)
+
     def set_password(self, actor: str, name: str, password: str, *, must_change: bool, keep_session: str = "") -> None:
         """A new password. Set by somebody else it ends all of the user's sessions and tokens: one of them may be in
         wrong hands. `keep_session` ends all sessions but that one.
@@ -219,6 +228,20 @@ class PeopleLedger(Writer):
             details = {"user": user.name, "label": row["name"], "days": days}
             self._log(connection, Act(actor, Verb.TOKEN_CREATED, details=details), now)
         return token
+
+    def revoke_token(self, actor: str, token_id: str) -> None:
+        """That token works no longer. Raises: NotFound, Conflict when it is revoked already."""
+        with self._transaction() as (connection, now):
+            this = tokens.c.id == token_id
+            found = select(tokens, users.c.name.label("user")).join(users, users.c.id == tokens.c.user_id).where(this)
+            row = connection.execute(found.with_for_update(of=tokens)).first()
+            if row is None:
+                raise NotFound(f"there is no token {token_id}", hint="exhibit token list shows all of them.")
+            if row.revoked_at is not None:
+                raise Conflict(f"token {token_id} is revoked already", hint="Nothing has to be done.")
+            connection.execute(update(tokens).where(this).values(revoked_at=now))
+            details = {"user": row.user, "label": row.name, "token": token_id}
+            self._log(connection, Act(actor, Verb.TOKEN_REVOKED, details=details), now)
 
     def by_token(self, token: str) -> SignedIn | None:
         """Whose token it is; None when it is none, or no longer."""

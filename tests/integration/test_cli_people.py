@@ -76,6 +76,43 @@ def test_disabling_ends_what_a_token_could_do(exhibit: Say, ledger: Ledger) -> N
     exhibit("user", "disable", "admin", code=ExitCode.REFUSED)
 
 
+def test_somebody_is_let_in_again_and_has_to_make_new_tokens(exhibit: Say, ledger: Ledger, index: Index) -> None:
+    first = as_json(exhibit("user", "add", "pc.smith", "--role", "officer", "--json"))["password"]
+    token = exhibit("token", "create", "pc.smith").strip()
+    exhibit("user", "disable", "pc.smith")
+    exhibit("user", "enable", "pc.smith")
+    assert ledger.people.sign_in("pc.smith", first, hours=1, tries=5)
+    assert ledger.people.by_token(token) is None
+    event = next(e for e in reversed(list(index.audit_events())) if e.verb.value == "user changed")
+    assert (event.details, event.actor) == ({"user": "pc.smith", "disabled": False}, "system:cli")
+    assert "is not disabled" in exhibit("user", "enable", "pc.smith", code=ExitCode.REFUSED)
+    exhibit("user", "enable", "nobody.here", code=ExitCode.REFUSED)
+
+
+def test_one_token_is_revoked_and_the_others_go_on(exhibit: Say, ledger: Ledger, index: Index) -> None:
+    for name in ("watcher", "other"):
+        exhibit("user", "add", name, "--role", "officer")
+    made = [exhibit("token", "create", "watcher", "--label", label).strip() for label in ("drop folder", "phone")]
+    kept = exhibit("token", "create", "other", "--label", "script").strip()
+    found = as_json(exhibit("token", "list", "watcher", "--json"))
+    assert {line["label"]: line["works"] for line in found} == {"drop folder": True, "phone": True}
+    assert not any(secret in exhibit("token", "list") for secret in made)
+    ids = {line["label"]: line["id"] for line in as_json(exhibit("token", "list", "--json"))}
+    assert set(ids) == {"drop folder", "phone", "script"}
+
+    exhibit("token", "revoke", ids["drop folder"])
+    assert ledger.people.by_token(made[0]) is None
+    assert ledger.people.by_token(made[1])
+    assert ledger.people.by_token(kept)
+    event = list(index.audit_events())[-1]
+    assert event.verb.value == "token revoked"
+    assert event.details == {"user": "watcher", "label": "drop folder", "token": ids["drop folder"]}
+    assert "revoked" in exhibit("token", "list", "watcher")
+    assert "revoked already" in exhibit("token", "revoke", ids["drop folder"], code=ExitCode.REFUSED)
+    exhibit("token", "revoke", "no-such-id", code=ExitCode.REFUSED)
+    exhibit("token", "list", "nobody.here", code=ExitCode.REFUSED)
+
+
 def test_a_case_is_opened_for_somebody_and_the_log_says_who_did_it(exhibit: Say, index: Index) -> None:
     exhibit("user", "add", "dc.jones", "--role", "investigator")
     exhibit("user", "add", "pc.smith", "--role", "officer")
