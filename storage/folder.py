@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -23,6 +24,8 @@ from storage.keys import checked
 
 _CHUNK = 1024 * 1024
 _TEMPORARY = ".writing"
+_NAMING = ".naming"
+"""Held in that folder by whoever gives a file its name, where there are no hard links."""
 _ABANDONED_AFTER_S = 24 * 3600
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 
@@ -41,7 +44,7 @@ class FolderStore:
         with _translated("the store's folder"):
             (self._root / _TEMPORARY).mkdir(mode=0o700, parents=True, exist_ok=True)
             for left in (self._root / _TEMPORARY).iterdir():
-                if left.stat().st_mtime < time.time() - _ABANDONED_AFTER_S:
+                if left.name != _NAMING and left.stat().st_mtime < time.time() - _ABANDONED_AFTER_S:
                     left.unlink(missing_ok=True)
 
     def check(self) -> str:
@@ -150,7 +153,7 @@ class FolderStore:
         for _ in range(10):
             try:
                 self._make_folder(target.parent)
-                _link(temporary, target)
+                _name(temporary, target)
             except FileNotFoundError:
                 continue  # somebody deleted the last object beside it, and the empty folder: make it again
             except FileExistsError as exc:
@@ -186,16 +189,20 @@ def write_new_file(path: Path, chunks: Iterable[bytes]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _link(temporary: Path, target: Path) -> None:
-    """Give the file its name, unless the name is taken."""
+def _name(temporary: Path, target: Path) -> None:
+    """Give the file its name in one step, unless the name is taken."""
     try:
         os.link(temporary, target)
     except OSError as exc:
         if exc.errno not in _NO_HARD_LINKS:
             raise
-        # A file system without hard links: claim the name first, then put the file in its place.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400))
-        temporary.replace(target)
+        # A file system without hard links. Renaming is one step too, but takes no heed of what is there: so only one
+        # at a time may look and rename. A name that is claimed first would be an empty object after a power cut.
+        with (temporary.parent / _NAMING).open("ab") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, "is there already", str(target)) from exc
+            temporary.rename(target)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,38 @@ def test_without_hard_links_nothing_is_overwritten_either(
     with pytest.raises(Conflict):
         folder_store.put_bytes("originals/x", b"other")
     assert b"".join(folder_store.read("originals/x")) == b"data"
+
+
+def test_without_hard_links_one_of_many_gets_the_name_and_it_is_never_half_there(
+    folder_store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    before: list[list[Path]] = []
+    real = os.rename
+
+    def rename(temporary: Path, target: Path) -> None:
+        before.append(list((tmp_path / "store/originals").iterdir()))
+        real(temporary, target)
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+
+    def put(number: int) -> bool:
+        try:
+            folder_store.put_bytes("originals/x", bytes([number]) * MIB)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [number for number, first in enumerate(pool.map(put, range(8))) if first]
+    assert len(won) == 1
+    assert b"".join(folder_store.read("originals/x")) == bytes(won) * MIB
+    assert before == [[]], "one is named, and until then nothing has the name"
+    assert files(tmp_path / "store") == [".writing/.naming", "originals/x"]
 
 
 def test_memory_stays_flat(folder_store: FolderStore, tmp_path: Path) -> None:
