@@ -3,7 +3,7 @@
 0    done
 1    it failed, or a check found something wrong
 2    wrong use, or input that can't be used: correct it and run it again
-3    refused: not allowed, not found, or in the way of what is there already
+3    refused: not allowed, not found, in the way of what is there already; or redacted, with places left to look at
 4    a part is down: trying again later can help; `exhibit doctor` shows which
 130  stopped by Ctrl-C
 """
@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     WRONG_USE = 2
     REFUSED = 3
+    FINDINGS = 3
     UNAVAILABLE = 4
     INTERRUPTED = 130
 

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from cli import second_look
 from cli.analyse import bench, check_readable, put, sha256_of
+from cli.exit_codes import ExitCode
 from cli.hiding import NOTHING, Choice, Found
 from evidence.errors import BadInput, Conflict
 from evidence.redaction import AudioPolicy, Hide, Redaction, Style
@@ -30,6 +32,16 @@ _Region = Annotated[
         help="Hide this rectangle too: pixels of the upright picture, times as 0:01:02.5; repeatable.",
     ),
 ]
+_Report = Annotated[
+    Path | None, typer.Option(help="Where to write the report (JSON); without it none is written.", dir_okay=False)
+]
+_NoSmart = Annotated[
+    bool, typer.Option("--no-smart", help="Encode everything, also groups of pictures with nothing to hide.")
+]
+_NoSecondLook = Annotated[
+    bool, typer.Option("--no-second-look", help="Don't let another model look for faces and plates in the copy.")
+]
+_Mend = Annotated[bool, typer.Option("--mend", help="Hide what the second look finds, and look again; at most twice.")]
 
 
 def redact(
@@ -43,12 +55,10 @@ def redact(
     reason: Annotated[str, typer.Option(help="Why; it stands in the report.")] = "",
     style: Annotated[Style, typer.Option(help="How; blur and pixelation can be undone in part.")] = Style.SOLID,
     audio: Annotated[AudioPolicy, typer.Option(help="Keep the sound or leave it out.")] = AudioPolicy.KEEP,
-    report: Annotated[
-        Path | None, typer.Option(help="Where to write the report (JSON); without it none is written.", dir_okay=False)
-    ] = None,
-    no_smart: Annotated[
-        bool, typer.Option("--no-smart", help="Encode everything, also groups of pictures with nothing to hide.")
-    ] = False,
+    report: _Report = None,
+    no_smart: _NoSmart = False,
+    no_second_look: _NoSecondLook = False,
+    mend: _Mend = False,
     as_json: Annotated[bool, typer.Option("--json", help="Say the report as JSON, and nothing else.")] = False,
 ) -> None:
     """Hide faces, plates or people in one video, without any server. The copy is a draft: nobody has looked at it.
@@ -63,41 +73,54 @@ def redact(
 
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --tracks found/ --keep-track 3 --reason "the suspect"
 
+    A second look, by another model or another way of looking, searches the copy for faces and plates that are still
+    open. Each place stands in the report, with a picture in COPY-findings/ beside the copy.
+
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used, or
-    nothing here can find what is to be hidden; 3 the output is there already; 130 stopped.
+    nothing here can find what is to be hidden; 3 the output is there already, or the copy is there and a second look
+    found places that may be open; 130 stopped.
     """
     check_readable(file)
     choice = Choice.read(what, keep_track or (), only_track or (), region or (), reason, tracks)
-    _check_places(output, report)
+    _check_places(output, report, *([] if no_second_look else [second_look.pictures_place(output)]))
     with bench(output.absolute().parent, quiet=as_json) as work:
         source = sha256_of(file)
         found = None if tracks is None else Found.read(tracks, source, work.scratch)
         redaction = choice.redaction(work, found, style, audio)
-        made, told = work.redact(file.absolute(), redaction, found.path if found else None, smart=not no_smart)
+        how = second_look.How(smart=not no_smart, look=not no_second_look, mend=mend)
+        copy = second_look.make(work, file.absolute(), redaction, found.path if found else None, how)
         whole = {
             "file": file.name,
             "sha256": source,
             "output": output.name,
-            "output_sha256": sha256_of(made),
-            **told,
+            "output_sha256": sha256_of(copy.file),
+            **copy.report,
         }
         text = json.dumps(whole, ensure_ascii=False, indent=2)
-        if report is not None:
-            written = made.with_name("report-to-hand-out.json")
-            written.write_text(text + "\n", "utf-8")
-            report.absolute().parent.mkdir(parents=True, exist_ok=True)
-            put(written, report)
-        put(made, output)
+        _hand_out(copy, text, output, report)
     if as_json:
         typer.echo(text)
     else:
         _show(redaction, whole, output)
+    if copy.open:
+        raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _check_places(output: Path, report: Path | None) -> None:
+def _hand_out(copy: second_look.Copy, text: str, output: Path, report: Path | None) -> None:
+    """The copy last: when it is there, all is there."""
+    if report is not None:
+        written = copy.file.with_name("report-to-hand-out.json")
+        written.write_text(text + "\n", "utf-8")
+        report.absolute().parent.mkdir(parents=True, exist_ok=True)
+        put(written, report)
+    second_look.put_pictures(copy, output)
+    put(copy.file, output)
+
+
+def _check_places(output: Path, report: Path | None, *others: Path) -> None:
     if output.suffix.lower() != ".mp4":
         raise BadInput(f"{output} is no name of an MP4 file", hint=f"Name the copy {output.stem}.mp4.")
-    for place in (output, report):
+    for place in (output, report, *others):
         if place is not None and place.exists():
             raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.")
     if report is not None and report.absolute() == output.absolute():
@@ -109,3 +132,4 @@ def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
     console.print(f"{output}: {redaction.in_words()} hidden. A draft: watch it before it leaves your hands.")
     for missing in whole["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}")
+    second_look.show(console, whole["second_look"], output)

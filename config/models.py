@@ -32,6 +32,17 @@ class ModelFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SecondLook:
+    """How a model looks at a redacted copy: its thresholds are others, as one false alarm there is work for a person."""
+
+    input_size: int
+    low_threshold: float
+    """Score from which a sight counts: two in a row are a finding."""
+    threshold: float
+    """Score from which a single sight is a finding."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLine:
     """One catalogue entry. `labels` maps the model's class names to ours; classes not named are kept as they are."""
 
@@ -49,6 +60,8 @@ class ModelLine:
     low_threshold: float
     """Score from which a detection may continue one."""
     labels: dict[str, str]
+    second_look: SecondLook | None = None
+    """None: as the first look, with a score that starts a track as the one that counts."""
 
 
 def catalogue(folders: tuple[Path, ...] = ()) -> dict[str, ModelLine]:
@@ -74,6 +87,7 @@ def catalogue(folders: tuple[Path, ...] = ()) -> dict[str, ModelLine]:
                     threshold=entry["threshold"],
                     low_threshold=entry["low_threshold"],
                     labels=dict(entry.get("labels", {})),
+                    second_look=SecondLook(**entry["second_look"]) if "second_look" in entry else None,
                 )
         except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as exc:
             raise BadInput(

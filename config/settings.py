@@ -69,6 +69,10 @@ class Settings(BaseModel):
     object_model: str = Field(description="Catalogue name of the object detector.")
     face_models: tuple[str, ...] = Field(description="Catalogue names of face detectors, the first available is used.")
     plate_model: str = Field(description="Catalogue name of the number-plate detector; empty: none.")
+    second_look_models: tuple[str, ...] = Field(
+        description="Catalogue names of detectors for the second look at redacted copies: of each task the first available "
+        "that did not look first. Where there is none, the first detector looks again, mirrored."
+    )
     segment_s: int = Field(
         ge=5, le=3600, description="Length aimed at for a segment of video given to one worker, in seconds."
     )

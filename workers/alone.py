@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from config.models import ModelTask
 from config.settings import Settings
 from evidence.errors import Cancelled, CorruptMedia, NoDetector
 from evidence.exhibit import MediaInfo, Segment
+from evidence.findings import NOT_LOOKED
 from evidence.ports import Progress
 from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.wire import media_from_json, redaction_to_json
+from media.stopwatch import Stopwatch
 from workers import child, models
 
 Stage = Callable[[str], AbstractContextManager[Progress]]
@@ -29,6 +33,12 @@ MADE = (TRACKS, "tracks.mot.txt", "detections.parquet")
 """What an analysis writes."""
 
 _CORES_PER_SEGMENT = 3
+_MANY = 3
+"""From so many segments at a time a long video is done sooner step by step, though with more work."""
+_HELD_BYTES = 512 * 1024**2
+"""The frames of a second and a bit, which one pass holds until they can be painted, may take so much."""
+_AFTERWARDS = frozenset({"face", "person"})
+"""Where both are looked for, faces are carried on along people: that is known only when the tracks are whole."""
 _NOT_ASKED = "not looked for: not asked for"
 TASK_OF = {
     Hide.FACES: ModelTask.FACES,
@@ -92,21 +102,72 @@ class Bench:
         Raises: NoDetector when nothing here can look for what is to be hidden, before anything is decoded; the rest as
             `analyse`.
         """
+        watch = Stopwatch()
         if found is not None:
-            return self._redact(file, redaction, found, smart=smart)
+            return self._redact(file, redaction, found, watch, smart=smart)
         tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in redaction.labels)
         params = {**self._params(tasks), "keep": sorted(redaction.labels & LABELS_OF[Hide.PEOPLE])}
         _refuse_what_is_missing(params, sorted(redaction.labels))
-        analysis = self._analyse(file, self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide}))
-        made, report = self._redact(file, redaction, analysis.folder / TRACKS, smart=smart)
+        params = self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide})
+        with watch.at("probe"):
+            media = self._probe(file, quick=True)
+        if self._fits_one_pass(media, redaction):
+            made = self._in_one_pass(file, redaction, params, media, smart=smart)
+            if made is not None:
+                return made
+        analysis = self._analyse(file, params, media=media, watch=watch)
+        made, report = self._redact(file, redaction, analysis.folder / TRACKS, watch, smart=smart)
         return made, {**report, "not_looked_for": analysis.report["not_looked_for"]}
 
-    def _redact(self, file: Path, redaction: Redaction, tracks: Path, *, smart: bool) -> tuple[Path, dict[str, Any]]:
+    def _fits_one_pass(self, media: MediaInfo, redaction: Redaction) -> bool:
+        """Whether tracks can be hidden while they are followed, and the frames that wait for that don't fill the memory."""
+        video = media.main_video
+        if video is None or redaction.keep_tracks or redaction.only_tracks or _AFTERWARDS <= redaction.labels:
+            return False
+        at_a_time = min(len(media.segments), _segments_at_a_time())
+        w, h = video.size_wh
+        samples = 2 if re.search(r"p1[0-6]", video.pixel_format) else 1
+        frame_bytes = w * h * samples * (3 if "444" in video.pixel_format else 2)
+        return at_a_time < _MANY and frame_bytes * (1 + (video.average_rate or 30)) <= _HELD_BYTES
+
+    def _in_one_pass(
+        self, file: Path, redaction: Redaction, params: Mapping[str, Any], media: MediaInfo, *, smart: bool
+    ) -> tuple[Path, dict[str, Any]] | None:
+        """As `redact`; None where the steps do it with less work (`workers.tasks.single_pass`)."""
+        video = media.main_video
+        assert video is not None
+        asked = {"redaction": redaction_to_json(redaction), "draft": True, "smart": smart}
+        about = {"stream_index": video.index, "frame_count": video.frame_count, **self._caps()}
+        out = self._folder("single_pass")
+        with self.stage("redact") as progress:
+            report = self._child("single_pass", {"original": file}, {**params, **asked, **about}, out, progress)
+        if "instead" in report:
+            return None
+        (out / TRACKS).rename(self._folder("track") / TRACKS)
+        return out / "redacted.mp4", report
+
+    def _redact(
+        self, file: Path, redaction: Redaction, tracks: Path, watch: Stopwatch, *, smart: bool
+    ) -> tuple[Path, dict[str, Any]]:
         out = self._folder("redact")
         params = {"redaction": redaction_to_json(redaction), "draft": True, "smart": smart, **self._caps()}
-        with self.stage("redact") as progress:
-            self._child("redact", {"original": file, TRACKS: tracks}, params, out, progress)
-        return out / "redacted.mp4", json.loads((out / "report.json").read_bytes())
+        with self.stage("redact") as progress, watch.at("redact"):
+            report = self._child("redact", {"original": file, TRACKS: tracks}, params, out, progress)
+        return out / "redacted.mp4", {**report, "speed": watch.report(report["frames_out"])}
+
+    def look_again(self, copy: Path, redaction: Redaction, found: Path | None = None) -> tuple[Path, dict[str, Any]]:
+        """What other eyes see open in a copy that `redact` made with the same arguments: the folder with pictures of it,
+        and with tracks.json where it is added to the tracks; and the report (`workers.tasks.second_look`).
+        """
+        tracks = found or self.scratch / "track" / TRACKS
+        looked_first = {model["name"] for model in json.loads(tracks.read_bytes())["models"]}
+        with self.stage("models") as progress:
+            params = models.second_look_params(self.settings, progress, redaction, looked_first)
+        out = self._folder("second_look")
+        if not params["detectors"]:
+            return out, {**NOT_LOOKED, "not_looked_for": params["not_looked_for"]}
+        with self.stage("second look") as progress:
+            return out, self._child("second_look", {"copy": copy, TRACKS: tracks}, {**params, **self._caps()}, out, progress)
 
     def annotate(self, file: Path, analysis: Analysis, reference: str) -> Path:
         claimed = analysis.media.claimed_capture_time
@@ -130,23 +191,31 @@ class Bench:
         ]
         return {**params, "not_looked_for": rest}
 
-    def _analyse(self, file: Path, params: Mapping[str, Any], sha256: str = "") -> Analysis:
-        out = self._folder("probe")
-        with self.stage("probe") as progress:
-            told = self._child(
-                "probe", {"original": file}, {"segment_s": self.settings.segment_s, **self._caps()}, out, progress
-            )
-        media = media_from_json(told)
+    def _analyse(
+        self,
+        file: Path,
+        params: Mapping[str, Any],
+        sha256: str = "",
+        media: MediaInfo | None = None,
+        watch: Stopwatch | None = None,
+    ) -> Analysis:
+        media, watch = media or self._probe(file), watch or Stopwatch()
         video = media.main_video
         if video is None:
             raise CorruptMedia(f"no frame of {file.name} can be read" + (f": {media.note}" if media.note else ""))
         segments = media.segments or (Segment(0, video.start_pts, None, video.frame_count),)
-        with self.stage("detect") as progress:
+        with self.stage("detect") as progress, watch.at("detect"):
             raw = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
         out = self._folder("track")
-        with self.stage("track") as progress:
+        with self.stage("track") as progress, watch.at("track"):
             report = self._child("track", raw, {"original_sha256": sha256}, out, progress)
         return Analysis(out, media, report)
+
+    def _probe(self, file: Path, *, quick: bool = False) -> MediaInfo:
+        """`quick` for those who decode all of it anyway."""
+        params = {"segment_s": self.settings.segment_s, "quick": quick, **self._caps()}
+        with self.stage("probe") as progress:
+            return media_from_json(self._child("probe", {"original": file}, params, self._folder("probe"), progress))
 
     def _detect(
         self, file: Path, params: Mapping[str, Any], segments: Sequence[Segment], progress: Progress
@@ -176,7 +245,7 @@ class Bench:
             self._child("detect", {"original": file}, {**params, "segment": piece}, out, count)
             return name, out / "raw.parquet"
 
-        with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)) // _CORES_PER_SEGMENT)) as pool:
+        with ThreadPoolExecutor(_segments_at_a_time()) as pool:
             running = [pool.submit(one, segment) for segment in segments]
             try:
                 return dict(future.result() for future in running)
@@ -193,9 +262,14 @@ class Bench:
         return {"max_pixels": self.settings.max_pixels, "max_duration_s": self.settings.max_duration_s}
 
     def _folder(self, name: str) -> Path:
-        folder = self.scratch / name
+        """A new folder; work that is done again has another each time."""
+        folder = next(f for f in (self.scratch / f"{name}{n or ''}" for n in count()) if not f.exists())
         folder.mkdir()
         return folder
+
+
+def _segments_at_a_time() -> int:
+    return max(1, len(os.sched_getaffinity(0)) // _CORES_PER_SEGMENT)
 
 
 def _refuse_what_is_missing(params: Mapping[str, Any], labels: Sequence[str]) -> None:

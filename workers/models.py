@@ -11,21 +11,25 @@ import fcntl
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from config.models import ModelFormat, ModelLine, ModelTask, catalogue
+from config.models import ModelFormat, ModelLine, ModelTask, SecondLook, catalogue
 from config.settings import Settings
 from detectors import weights
 from detectors.device import has_gpu
 from evidence.errors import NoDetector, WrongWeights
 from evidence.ports import Progress
+from evidence.redaction import Redaction
+from evidence.wire import redaction_to_json
 from workers import child
 
 NO_WEIGHTS = "not analysed: no weights"
 NOT_CONFIGURED = "not analysed: no model is configured"
+_LOOKED_TWICE = {"face": ModelTask.FACES, "licence plate": ModelTask.PLATES}
 _PREPARE_VERSION = 1
 """Raised when what the task `prepare` writes changes."""
 _PREPARE_TIMEOUT_S = 1800
@@ -54,6 +58,36 @@ def detect_params(
         else:
             found.append(_spec(*chosen, settings, progress))
     return {"detectors": found, "keep": list(settings.detect_labels), "not_looked_for": missing}
+
+
+def second_look_params(
+    settings: Settings, progress: Progress, redaction: Redaction, looked_first: Collection[str]
+) -> dict[str, Any]:
+    """`redaction`, `detectors` and `not_looked_for` for the task `second_look` at a copy made by `redaction`.
+
+    Faces and plates are looked for, each by another model than those in `looked_first` (names) where there is one; else
+    by the same, mirrored. No detector: there is nothing to look for, as only chosen tracks or people are hidden.
+
+    Raises: as `detect_params`.
+    """
+    labels = frozenset() if redaction.only_tracks else redaction.labels
+    tasks = {task for label, task in _LOOKED_TWICE.items() if label in labels}
+    lines = catalogue(settings.model_folders)
+    found: list[dict[str, Any]] = []
+    missing: list[dict[str, str]] = []
+    for task in sorted(tasks):
+        listed = (n for n in settings.second_look_models if n not in lines or lines[n].task is task)
+        others = tuple(name for name in listed if name not in looked_first)
+        chosen = _first_there(lines, others, settings.model_folders)
+        chosen = chosen or _first_there(lines, _configured(settings)[task], settings.model_folders)
+        if chosen is None:
+            missing.append({"what": task.value, "reason": NO_WEIGHTS})
+            continue
+        line, path = chosen
+        own = line.second_look or SecondLook(line.input_size, line.threshold, (1 + line.threshold) / 2)
+        spec = _spec(line, path, settings, progress)
+        found.append({**spec, **asdict(own), "mirrored": line.name in looked_first})
+    return {"redaction": redaction_to_json(redaction), "detectors": found, "not_looked_for": missing}
 
 
 def available(settings: Settings, task: ModelTask) -> ModelLine:

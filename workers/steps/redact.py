@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from evidence.errors import BadInput, Conflict, NoDetector
+from evidence.findings import NOT_LOOKED
 from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.steps import Step, StepRun
 from evidence.wire import redaction_from_json, redaction_to_json
 from storage.ledger.steps import Result
+from workers.models import model_hashes, second_look_params, without_paths
 from workers.steps.media import main_video, media_of, missing_in_words
 from workers.steps.track import TRACKS
 from workers.tools import Tools
@@ -33,8 +37,12 @@ def run(tools: Tools, step_run: StepRun) -> Result:
             "the video was analysed again after these tracks were chosen: their numbers may mean others now",
             hint="Look at the new tracks, and ask again.",
         )
+    looked_first = {model["name"] for model in found.details["report"]["models"]}
+    with tools.stop.may_interrupt():  # another worker may be preparing the same model
+        again = second_look_params(tools.settings, tools.progress, redaction, looked_first)
     params = {"redaction": redaction_to_json(redaction), "draft": True, "reference": exhibit.reference}
-    recipe = tools.recipe(Step.REDACT, params, inputs=[found])
+    decides = {**params, "second_look": without_paths(again)}
+    recipe = tools.recipe(Step.REDACT, decides, inputs=[found], models=model_hashes(again))
     if kept := tools.made_before(step_run, recipe):
         return Result(recipe.digest, kept, note=tools.note_of(kept))
     tracks = tools.fetch(found, TRACKS)
@@ -42,7 +50,9 @@ def run(tools: Tools, step_run: StepRun) -> Result:
         inputs = {"original": original, TRACKS: tracks}
         index = main_video(media_of(exhibit)).index
         out, report = tools.child("redact", inputs, {**params, "stream_index": index, **tools.caps()})
-    note = _note(redaction, not_looked_for)
+    report["second_look"], pictures = _look_again(tools, out / "redacted.mp4", tracks, again)
+    (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
+    note = _note(redaction, not_looked_for, report["second_look"]["open"])
     details = {
         "draft": True,
         "redaction": params["redaction"],
@@ -53,8 +63,18 @@ def run(tools: Tools, step_run: StepRun) -> Result:
     outputs = [
         tools.publish(step_run, recipe, out / "redacted.mp4", details, name=DRAFT_VIDEO),
         tools.publish(step_run, recipe, out / "report.json", details, name=DRAFT_REPORT),
+        # A picture shows what should be hidden: it is as much a draft as the copy.
+        *(tools.publish(step_run, recipe, picture, {"draft": True}, name=f"DRAFT-{picture.name}") for picture in pictures),
     ]
     return Result(recipe.digest, outputs, note=note)
+
+
+def _look_again(tools: Tools, copy: Path, tracks: Path, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Path]]:
+    """What the second look says of the copy, and the pictures of what it found."""
+    if not params["detectors"]:
+        return {**NOT_LOOKED, "not_looked_for": params["not_looked_for"]}, []
+    out, report = tools.child("second_look", {"copy": copy, TRACKS: tracks}, {**params, **tools.caps()})
+    return report, sorted(out.glob("finding-*.jpg"))
 
 
 def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
@@ -76,7 +96,7 @@ def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
     return redaction
 
 
-def _note(redaction: Redaction, not_looked_for: list[dict[str, str]]) -> str:
-    return "; ".join(
-        filter(None, [f"draft, approved by nobody: {redaction.in_words()} covered", missing_in_words(not_looked_for)])
-    )
+def _note(redaction: Redaction, not_looked_for: list[dict[str, str]], places: int) -> str:
+    open_places = f"a second look found {places} {'place' if places == 1 else 'places'} to look at" if places else ""
+    covered = f"draft, approved by nobody: {redaction.in_words()} covered"
+    return "; ".join(filter(None, [covered, open_places, missing_in_words(not_looked_for)]))

@@ -55,11 +55,13 @@ def choose(tracks: Sequence[Track], count: int) -> list[Track]:
     return [track for several in in_turn for track in several if track is not None][:count]
 
 
-def frames_at(path: Path, stream_index: int, pts: Sequence[int], max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
+def frames_at(
+    path: Path, stream_index: int, pts: Sequence[int], max_pixels: int = MAX_PIXELS, seek_over_s: int = _SEEK_OVER_S
+) -> Iterator[Frame]:
     """The frames with these times (ascending), decoding only the stretches in which they lie."""
     stretch: list[int] = []
     with read_frames(path, stream_index, max_pixels=max_pixels) as reader:
-        far = _SEEK_OVER_S / reader.time_base
+        far = seek_over_s / reader.time_base
     for time in [*pts, None]:
         if stretch and (time is None or time - stretch[-1] > far):
             wanted = set(stretch)
