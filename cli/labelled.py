@@ -16,8 +16,8 @@ _VIDEOS = frozenset(
     | {".asf", ".flv", ".mxf", ".dav", ".264", ".265", ".h264", ".h265", ".hevc"}
 )
 _HOW = (
-    "Beside clip.mp4 lies clip.mot.txt (or clip.faces.mot.txt, clip.plates.mot.txt, clip.people.mot.txt), one line for each "
-    "box: frame,id,x,y,w,h. See docs/operations.md."
+    "Beside clip.mp4 lies clip.mot.txt (or clip.faces.mot.txt, .heads, .plates, .people), one line for each box: "
+    "frame,id,x,y,w,h. See docs/operations.md."
 )
 
 

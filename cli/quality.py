@@ -17,6 +17,7 @@ from cli.analyse import bench, check_readable, put, sha256_of
 from cli.labelled import Labelled, labelled
 from cli.progress import counting
 from cli.quality_record import in_short, record
+from config.models import ModelTask
 from config.settings import Settings, load
 from detectors.agreement import agreement
 from evidence.errors import BadInput, Conflict, CorruptMedia, NoDetector
@@ -42,9 +43,9 @@ def quality(
 
     Each clip is redacted and analysed as `exhibit redact` and `exhibit analyse` would with this installation's settings
     and models, and compared with its truth: clip.mp4 with clip.mot.txt (MOT text), or clip.faces.mot.txt,
-    clip.plates.mot.txt, clip.people.mot.txt. Writes quality.md and quality.json into --out: figures with their 95 %
-    intervals, the models with their SHA-256, the version, and the SHA-256 of every clip and truth. The folder is not
-    changed.
+    clip.heads.mot.txt, clip.plates.mot.txt, clip.people.mot.txt. Writes quality.md and quality.json into --out: figures
+    with their 95 % intervals, the models with their SHA-256, the version, and the SHA-256 of every clip and truth. The
+    folder is not changed.
 
     Example: exhibit quality labelled/ --out validation-2026-11/
 
@@ -99,9 +100,15 @@ def _checked(clip: Labelled, settings: Settings, *, quiet: bool) -> VideoInfo:
 
 def _refuse_what_is_missing(clips: Sequence[Labelled], beside: Path, *, quiet: bool) -> None:
     with bench(beside, quiet=quiet) as work:
-        missing = sorted({clip.kind.value for clip in clips if not work.can_look_for(TASK_OF[clip.kind])})
+        kinds = {clip.kind for clip in clips}
+        missing = sorted(kind.value for kind in kinds if not all(map(work.can_look_for, _tasks(kind))))
     if missing:
         raise NoDetector(f"nothing here can look for: {', '.join(missing)}")
+
+
+def _tasks(kind: Hide) -> set[ModelTask]:
+    """All that have to look for it: a head is a face, or the upper end of a person."""
+    return {TASK_OF[hide] for hide in Hide if LABELS_OF[hide] <= LABELS_OF[kind]}
 
 
 def _measured(clip: Labelled, stream: VideoInfo, settings: Settings, beside: Path, *, quiet: bool) -> dict[str, Any]:
@@ -115,15 +122,11 @@ def _measured(clip: Labelled, stream: VideoInfo, settings: Settings, beside: Pat
         )
         with work.stage("judge") as progress:
             hiding = child.run(job, child.Limits.of(settings), progress)
-    with bench(beside.absolute(), quiet=quiet) as work:
-        analysis = work.analyse(clip.video.absolute(), sorted(LABELS_OF[clip.kind]))
-        found = read_mot((analysis.folder / _MOT).read_text("utf-8"), _MOT)
-        frames, models = analysis.report["frames"], analysis.report["models"]
     boxes = [box for some in clip.truth.values() for box in some]
     return {
         "clip": clip.video.name,
         "sha256": sha256_of(clip.video),
-        "frames": frames,
+        "frames": stream.frame_count,
         "kind": clip.kind.value,
         "truth": {
             "file": clip.truth_file.name,
@@ -134,8 +137,19 @@ def _measured(clip: Labelled, stream: VideoInfo, settings: Settings, beside: Pat
             "frames": [min(clip.truth) + 1, max(clip.truth) + 1],
         },
         "hiding": {**hiding, "models": told["models"]},
-        "finding": {**agreement(clip.truth, found), "models": list(models)},
+        "finding": _found(clip, beside, quiet=quiet),
     }
+
+
+def _found(clip: Labelled, beside: Path, *, quiet: bool) -> dict[str, Any] | None:
+    """What analysis finds of it; None for a kind that it has no label of its own for."""
+    labels = LABELS_OF[clip.kind]
+    if len(labels) != 1:
+        return None
+    with bench(beside.absolute(), quiet=quiet) as work:
+        analysis = work.analyse(clip.video.absolute(), sorted(labels))
+        found = read_mot((analysis.folder / _MOT).read_text("utf-8"), _MOT)
+        return {**agreement(clip.truth, found), "models": list(analysis.report["models"])}
 
 
 def _about() -> dict[str, Any]:

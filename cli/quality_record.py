@@ -30,7 +30,7 @@ def record(told: Mapping[str, Any]) -> str:
 def in_short(line: Line) -> str:
     """One line for whoever waits."""
     hiding, finding = line["hiding"], line["finding"]
-    found = f"recall {_share(finding['recall'])}"
+    found = f"recall {_share(finding['recall'])}" if finding else "found: not asked"
     if hiding["problems"]:
         return f"{line['clip']} ({line['kind']}): not comparable, {'; '.join(hiding['problems'])}; {found}"
     leaked = f"{hiding['leaked']['count']} leaked, {hiding['leaked_fully']['count']} fully, of {hiding['leaked']['of']}"
@@ -43,7 +43,7 @@ def _about(about: Line) -> str:
 
 
 def _models(clips: Sequence[Line]) -> str:
-    every = [model for line in clips for part in ("hiding", "finding") for model in line[part].get("models", [])]
+    every = [model for line in clips for part in ("hiding", "finding") if line[part] for model in line[part]["models"]]
     seen = dict.fromkeys(tuple(str(model.get(name, "")) for name in _MODELLED) for model in every)
     head = ("model", "looks for", "SHA-256 of the weights", "threshold", "low threshold", "runs in", "precision")
     return f"## What looked\n\n{_table(head, [(name, task, f'`{sha}`', *rest) for name, task, sha, *rest in sorted(seen)])}"
@@ -68,9 +68,13 @@ def _kind(kind: str, lines: Sequence[Line]) -> str:
         ("clip", "boxes judged", "leaked", "of them fully", "single-frame holes", "longest run", "over-redaction"),
         [*(_hidden(line) for line in lines), *_all_hidden(lines)],
     )
-    found = _table(("clip", "recall", "precision", "IDF1"), [*(_found(line) for line in lines), *_all_found(lines)])
     by, finder = f"### Hidden by `exhibit redact --what {kind}`", "### Found by `exhibit analyse`"
-    return f"## {kind.capitalize()}\n\n{by}\n\n{hidden}\n{finder}\n\n{found}"
+    told = f"## {kind.capitalize()}\n\n{by}\n\n{hidden}"
+    seen = [line for line in lines if line["finding"]]
+    if not seen:
+        return f"{told}\nNothing to compare with what `exhibit analyse` finds: it has no label for {kind}.\n"
+    found = _table(("clip", "recall", "precision", "IDF1"), [*(_found(line) for line in seen), *_all_found(seen)])
+    return f"{told}\n{finder}\n\n{found}"
 
 
 def _hidden(line: Line) -> tuple[str, ...]:
