@@ -171,6 +171,23 @@ def _redactions(shop: Workshop, exhibit: Exhibit) -> None:
     newest = shop.house.storage.index.outputs(exhibit.id, name="DRAFT-redacted.mp4")[0]
     assert newest.step_run_id == run.id
     assert newest.details["redaction"]["style"] == "pixelate"
+    _chosen_tracks(shop, exhibit)
+
+
+def _chosen_tracks(shop: Workshop, exhibit: Exhibit) -> None:
+    """Only those are hidden, and only by the numbers of the analysis that is there."""
+    tracks = shop.house.storage.index.outputs(exhibit.id, name="tracks.json")[0]
+    only = {"what": frozenset[Hide](), "only_tracks": frozenset({1})}
+    run = shop.ask(Step.REDACT, exhibit, redaction_to_json(Redaction(**only, analysis=tracks.sha256)))
+    assert run.state is StepState.DONE, run.error
+    newest = shop.house.storage.index.outputs(exhibit.id, name="DRAFT-redacted.mp4")[0]
+    assert sum(newest.details["report"]["tracks_hidden"].values()) == 1
+    assert "track 1 covered" in run.note
+    run = shop.ask(Step.REDACT, exhibit, redaction_to_json(Redaction(**only, analysis="0" * 64)))
+    assert (run.state, "analysed again" in run.error) == (StepState.FAILED, True)
+    run = shop.ask(Step.REDACT, exhibit, redaction_to_json(Redaction(keep_tracks=frozenset({999}))))
+    assert (run.state, run.error) == (StepState.FAILED, "this analysis has no track 999")
+    assert run.hint.startswith("It has: 1")
 
 
 def _export(shop: Workshop, exhibit: Exhibit) -> None:
