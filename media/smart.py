@@ -53,6 +53,9 @@ class Copied:
 
     groups_copied: int = 0
     groups_encoded: int = 0
+    """From their first mask on, at least."""
+    groups_begun: int = 0
+    """Those of the encoded ones whose beginning was copied."""
     frames_copied: int = 0
     frames_encoded: int = 0
     encoded_as_a_whole: str = ""
@@ -65,9 +68,10 @@ class Copied:
         if self.encoded_as_a_whole:
             return f"encoded anew as a whole: {self.encoded_as_a_whole}"
         groups, frames = self.groups_copied + self.groups_encoded, self.frames_copied + self.frames_encoded
+        begun = f", and what comes before the first mask in {self.groups_begun} more" if self.groups_begun else ""
         return (
-            f"{self.frames_copied} of {frames} frames copied unchanged ({self.groups_copied} of {groups} groups of "
-            "pictures, those with nothing to hide)"
+            f"{self.frames_copied} of {frames} frames copied unchanged: {self.groups_copied} of {groups} groups of "
+            f"pictures, those with nothing to hide{begun}"
         )
 
 
@@ -88,7 +92,7 @@ class Plan:
         for run in self.runs:
             groups[run.copied] += run.groups
             frames[run.copied] += run.end - run.first
-        return Copied(groups[True], groups[False], frames[True], frames[False])
+        return Copied(groups[True], groups[False], sum(run.beginnings for run in self.runs), frames[True], frames[False])
 
 
 def plan_for(

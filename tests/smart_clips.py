@@ -59,6 +59,13 @@ GROUPS_OF_TEN = {
 }
 """Closed groups of ten frames each."""
 
+LONG_GROUPS = {
+    "no B-frames": Clip(frames=90, options=options(g="30")),
+    "two B-frames": Clip(frames=90, options=options("bframes=2", g="30")),
+    "three B-frames": Clip(frames=90, options=options("bframes=3:b-pyramid=normal", g="30"), audio=("aac",)),
+}
+"""Closed groups of thirty frames."""
+
 OPEN_AMONG_CLOSED = Clip(frames=60, options=options("open-gop=1:bframes=3:keyint=10:min-keyint=1"), closed_at=(20, 40))
 """Closed groups of twenty frames, each with an open one in its second half."""
 

@@ -18,7 +18,7 @@ from media.orientation import UPRIGHT
 from tests import clips
 from tests.clips import BLOCK
 from tests.services import missing
-from tests.smart_clips import CUT_BY_AN_EDIT_LIST, GROUPS_OF_TEN, OPEN_AMONG_CLOSED, redacted
+from tests.smart_clips import CUT_BY_AN_EDIT_LIST, GROUPS_OF_TEN, LONG_GROUPS, OPEN_AMONG_CLOSED, redacted
 
 KINDS = {
     **{
@@ -36,10 +36,12 @@ KINDS = {
             "cropped",
         )
     },
+    **{f"long groups, {kind}": clip for kind, clip in LONG_GROUPS.items()},
     "open among closed": OPEN_AMONG_CLOSED,
     "edit list": CUT_BY_AN_EDIT_LIST,
 }
 HIDDEN = (13, 14, 33)
+IN_LONG = (17, 18, 55)
 
 _HELP = f"""
 const number = (g, source) => {{
@@ -128,7 +130,7 @@ def text(data: bytes) -> str:
 def copy_of(kind: str, folder: Path) -> tuple[Path, list[tuple[Fraction, int]]]:
     """The copy, and when each frame is shown, with its number."""
     path = clips.write(folder / "clip.mp4", KINDS[kind])
-    report = redacted(path, folder, HIDDEN)
+    report = redacted(path, folder, IN_LONG if kind.startswith("long") else HIDDEN)
     assert report["copied"]["frames_copied"]
     assert report["copied"]["frames_encoded"]
     with read_frames(path, 0) as reader:

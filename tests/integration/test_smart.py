@@ -25,6 +25,7 @@ from tests.smart_clips import (
     BOX,
     CUT_BY_AN_EDIT_LIST,
     GROUPS_OF_TEN,
+    LONG_GROUPS,
     OPEN_AMONG_CLOSED,
     frames_of,
     options,
@@ -85,9 +86,10 @@ def test_groups_without_a_mask_are_copied(tmp_path: Path, kind: str) -> None:
     report = redacted(path, tmp_path / "out", HIDDEN, draft=True, reference="ABC/1")
     copy = tmp_path / "out" / "redacted.mp4"
     assert report["copied"] == {
-        "groups_copied": 3, "groups_encoded": 3, "frames_copied": 30, "frames_encoded": 30, "encoded_as_a_whole": "",
+        "groups_copied": 3, "groups_encoded": 3, "groups_begun": 0, "frames_copied": 30, "frames_encoded": 30,
+        "encoded_as_a_whole": "",
     }  # fmt: skip
-    assert report["video"] == ["30 of 60 frames copied unchanged (3 of 6 groups of pictures, those with nothing to hide)"]
+    assert report["video"] == ["30 of 60 frames copied unchanged: 3 of 6 groups of pictures, those with nothing to hide"]
     assert_right(path, copy, HIDDEN, COPIED, Fraction(report["shift_s"]))
     # All the rest as when the whole is encoded.
     whole_report = redacted(path, tmp_path / "whole", HIDDEN, smart=False, draft=True, reference="ABC/1")
@@ -144,9 +146,32 @@ def test_an_open_group_goes_with_the_one_before(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         keys = [packet.pts for packet in container.demux(video=0) if packet.is_keyframe]
     assert len(keys) == 6, "there are open groups in it"
-    report = redacted(path, tmp_path, (35,))
+    report = redacted(path, tmp_path / "out", (24,))
     assert (report["copied"]["groups_copied"], report["copied"]["frames_copied"]) == (2, 40)
-    assert_right(path, tmp_path / "redacted.mp4", (35,), [*range(20), *range(40, 60)], Fraction(0))
+    assert_right(path, tmp_path / "out" / "redacted.mp4", (24,), [*range(20), *range(40, 60)], Fraction(0))
+    # Up to a mask in the open part, which begins at frame 30, everything is the source's.
+    report = redacted(path, tmp_path / "later", (35,))
+    assert (report["copied"]["groups_copied"], report["copied"]["groups_begun"]) == (2, 1)
+    copied = report["copied"]["frames_copied"] - 40
+    assert 10 < copied <= 15
+    assert_right(path, tmp_path / "later" / "redacted.mp4", (35,), [*range(20 + copied), *range(40, 60)], Fraction(0))
+
+
+@pytest.mark.parametrize("kind", LONG_GROUPS)
+def test_of_a_long_group_the_beginning_is_copied(tmp_path: Path, kind: str) -> None:
+    path = clips.write(tmp_path / "clip.mp4", LONG_GROUPS[kind])
+    hidden = (17, 18, 45, 75)
+    report = redacted(path, tmp_path / "out", hidden)
+    copied = report["copied"]
+    assert (copied["groups_copied"], copied["groups_encoded"], copied["groups_begun"]) == (0, 3, 3)
+    assert report["video"][0].endswith("and what comes before the first mask in 3 more")
+    originals = {packed for kept in slices_of(path) for packed in kept}
+    same = [all(one in originals for one in kept) for kept in slices_of(tmp_path / "out" / "redacted.mp4")]
+    beginnings = [sum(same[first : first + 30]) for first in (0, 30, 60)]
+    for length, mask in zip(beginnings, (17, 15, 15), strict=True):
+        assert 12 <= length <= mask
+    frames = [n for first, length in zip((0, 30, 60), beginnings, strict=True) for n in range(first, first + length)]
+    assert_right(path, tmp_path / "out" / "redacted.mp4", hidden, frames, Fraction(0))
 
 
 def test_a_group_cut_by_an_edit_list_is_encoded(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.groups import Packets, closed, runs
+from media.groups import LEAST_BEGINNING, Packets, closed, runs
 
 
 def packets_of(pts: Sequence[int], opens: Sequence[int] = (0,), cut: Sequence[int] = ()) -> Packets:
@@ -40,7 +40,7 @@ def like_an_encoder(draw: st.DrawFn) -> tuple[Packets, list[int], list[bool], li
     pts: list[int] = []
     opens: list[int] = []
     starts: list[int] = []
-    for length in draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)):
+    for length in draw(st.lists(st.sampled_from([1, 2, 3, 5, 14, 20]), min_size=1, max_size=6)):
         first = len(pts)
         is_closed = not starts or draw(st.booleans())
         if is_closed:
@@ -69,7 +69,7 @@ def test_a_frame_with_a_mask_is_never_copied(case: tuple[Packets, list[int], lis
             assert not any(packets.cut[run.first_packet : run.end_packet])
         assert all(before < min(own) for before in packets.pts[: run.first_packet])
         assert all(after > max(own) for after in packets.pts[run.end_packet :])
-    assert sum(run.groups for run in made) == len(groups)
+    assert sum(run.groups + run.beginnings for run in made) == len(groups)
 
 
 @given(like_an_encoder())
@@ -78,8 +78,14 @@ def test_of_a_whole_video_every_closed_group_without_a_mask_is_copied(
 ) -> None:
     packets, frame_pts, masked, starts = case
     edges = [*starts, len(frame_pts)]
+    copied = copied_frames(packets, frame_pts, masked)
     clear = {n for first, end in pairwise(edges) if not any(masked[first:end]) for n in range(first, end)}
-    assert copied_frames(packets, frame_pts, masked) == clear
+    assert not any(masked[n] for n in copied)
+    assert clear <= copied
+    for first, end in pairwise(edges):
+        begun = [n for n in range(first, end) if n in copied - clear]
+        assert begun == list(range(first, first + len(begun)))
+        assert not begun or LEAST_BEGINNING <= len(begun) < end - first
 
 
 @given(like_an_encoder())
@@ -110,6 +116,16 @@ def test_a_recording_that_starts_in_the_middle_of_a_group() -> None:
     assert copied_frames(packets, [0, 1, 2, 3], [False] * 4) == {2, 3}
     # Its first packets could not be decoded.
     assert copied_frames(packets, [2, 3], [False] * 2) == {0, 1}
+
+
+def test_of_a_long_group_all_before_the_first_mask_is_copied() -> None:
+    pts = [0, *(n + offset for n in range(1, 40, 3) for offset in (2, 0, 1))]
+    masked = [n == 20 for n in range(40)]
+    assert copied_frames(packets_of(pts), list(range(40)), masked) == set(range(19))
+    # Not worth a new key frame.
+    assert copied_frames(packets_of(pts), list(range(40)), [n == 11 for n in range(40)]) == set()
+    # Decoded early and shown late: nothing before it is complete.
+    assert copied_frames(packets_of([0, 39, *range(1, 39)]), list(range(40)), masked) == set()
 
 
 def test_a_group_with_a_frame_that_does_not_decode_is_not_copied() -> None:

@@ -8,7 +8,8 @@ In `out`: `redacted.mp4` and `report.json`::
 
     {"draft", "reference", "redaction", "frames_in", "frames_out", "frames_masked", "masks",
      "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "models", "audio": [lines], "video": [lines],
-     "copied": {"groups_copied", "groups_encoded", "frames_copied", "frames_encoded", "encoded_as_a_whole": why or ""},
+     "copied": {"groups_copied", "groups_encoded", "groups_begun", "frames_copied", "frames_encoded",
+                "encoded_as_a_whole": why or ""},
      "left_out": [lines], "damage": [lines], "damage_count", "encoding", "size_wh", "shift_s"}
 
 Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks
