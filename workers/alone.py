@@ -35,7 +35,7 @@ MADE = (TRACKS, "tracks.mot.txt", "detections.parquet")
 _CORES_PER_SEGMENT = 3
 _MANY = 3
 """From so many segments at a time a long video is done sooner step by step, though with more work."""
-_HELD_BYTES = 512 * 1024**2
+_HELD_BYTES = 400 * 1024**2
 """The frames of a second and a bit, which one pass holds until they can be painted, may take so much."""
 _AFTERWARDS = frozenset({"face", "person"})
 """Where both are looked for, faces are carried on along people: that is known only when the tracks are whole."""
@@ -112,9 +112,9 @@ class Bench:
         with watch.at("probe"):
             media = self._probe(file, quick=True)
         if self._fits_one_pass(media, redaction):
-            made = self._in_one_pass(file, redaction, params, media, smart=smart)
-            if made is not None:
-                return made
+            whole = self._in_one_pass(file, redaction, params, media, smart=smart)
+            if whole is not None:
+                return whole
         analysis = self._analyse(file, params, media=media, watch=watch)
         made, report = self._redact(file, redaction, analysis.folder / TRACKS, watch, smart=smart)
         return made, {**report, "not_looked_for": analysis.report["not_looked_for"]}
@@ -122,7 +122,7 @@ class Bench:
     def _fits_one_pass(self, media: MediaInfo, redaction: Redaction) -> bool:
         """Whether tracks can be hidden while they are followed, and the frames that wait for that don't fill the memory."""
         video = media.main_video
-        if video is None or redaction.keep_tracks or redaction.only_tracks or _AFTERWARDS <= redaction.labels:
+        if video is None or redaction.keep_tracks or redaction.only_tracks or redaction.labels >= _AFTERWARDS:
             return False
         at_a_time = min(len(media.segments), _segments_at_a_time())
         w, h = video.size_wh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from cli.analyse import put
 from cli.main import run
+from evidence.errors import Conflict
 from evidence.track import Origin
 from evidence.wire import media_from_json, track_from_json
 from tests.panning import pan_clip
@@ -196,14 +199,41 @@ def test_a_wrong_model_file_stops_the_run(clip, offline, monkeypatch):
     assert not (offline / "copy.mp4").exists()
 
 
+def test_a_folder_that_is_not_there_is_not_made(clip, offline, capsys):
+    nowhere = offline / "mistyped"
+    assert exhibit("analyse", clip, "--out", nowhere / "found") == 2
+    assert exhibit("redact", clip, "-o", nowhere / "copy.mp4", "--what", "faces") == 2
+    assert exhibit("redact", clip, "-o", offline / "copy.mp4", "--what", "faces", "--report", nowhere / "report.json") == 2
+    assert capsys.readouterr().err.count(f"there is no folder {nowhere}\n") == 3
+    assert not nowhere.exists()
+    assert not (offline / "copy.mp4").exists()
+
+
+def test_where_files_can_not_be_linked_a_result_appears_whole_and_nothing_is_overwritten(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    made, place = tmp_path / "made", tmp_path / "place"
+    made.write_bytes(b"whole")
+    put(made, place)
+    assert place.read_bytes() == b"whole"
+    made.write_bytes(b"another")
+    with pytest.raises(Conflict):
+        put(made, place)
+    assert place.read_bytes() == b"whole"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["made", "place"]
+
+
 def test_a_terminated_run_leaves_nothing_behind(clip, offline):
+    (offline / "out").mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "redact", str(clip), "-o", str(offline / "out" / "copy.mp4")],
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.DEVNULL,
     )
     until = time.monotonic() + 30
-    while not list((offline / "out").glob(".exhibit-*/detect-0")):
+    while not list((offline / "out").glob(".exhibit-*/single_pass")):
         assert time.monotonic() < until
         assert process.poll() is None
         time.sleep(0.02)

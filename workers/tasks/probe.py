@@ -1,6 +1,6 @@
 """PROBE: what the file really is.
 
-Input `original`. Params, all optional: `segment_s`, `max_pixels`, `max_duration_s` (settings of the same names).
+Input `original`. Params, all optional: `segment_s`, `max_pixels`, `max_duration_s` (settings of the same names), `quick`.
 Result: MediaInfo as JSON (`evidence.wire.media_to_json`). A damaged file is described in it, not refused.
 """
 
@@ -24,6 +24,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         segment_s=params.get("segment_s", 60),
         max_pixels=params.get("max_pixels", MAX_PIXELS),
         max_duration_s=params.get("max_duration_s", MAX_DURATION_S),
+        quick=params.get("quick", False),
         progress=lambda done: progress(done, 0),
     )
     return media_to_json(media)
