@@ -168,6 +168,10 @@ class FrameReader:
                 other.discard = Discard.all
         # Not frame threads: they hold frames back, and an error at the end of a file would take those with it.
         stream.thread_type = "SLICE"
+        if stream.codec_context.codec.canonical_name == "h264":
+            # With more threads FFmpeg conceals nothing, and where data is missing shows what lay in memory: the frame
+            # that was looked at and the one that is painted would differ. Most cameras write one slice a frame anyway.
+            stream.codec_context.thread_count = 1
         return stream
 
     @property

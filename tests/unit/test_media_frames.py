@@ -146,6 +146,26 @@ def test_a_lost_picture_of_an_avi_takes_its_time_with_it(tmp_path: Path) -> None
         assert [pts - first for _, pts, _ in part] == [number for _, _, number in part]
 
 
+def test_what_is_missing_in_a_picture_is_the_same_however_it_is_read(tmp_path: Path) -> None:
+    """Else a mask would lie on another picture than the one that was looked at."""
+    options = {"g": "60", "bf": "0", "preset": "ultrafast", "crf": "12", "x264-params": "slices=4"}
+    path = clips.write(tmp_path / "damaged.avi", clips.Clip(frames=60, options=options))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"movi") + 4
+    for number in range(40):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if number % 8 == 7:
+            data[at + 8 + size // 3 : at + 8 + size] = bytes(size - size // 3)
+        at += 8 + size + size % 2
+    path.write_bytes(data)
+    with read_frames(path, 0) as reader:
+        one_by_one = [arrays(frame.picture)[0].tobytes() for frame in reader]
+    with read_frames(path, 0) as reader:
+        held = list(reader)
+    assert len(one_by_one) == len(held) > 50
+    assert [arrays(frame.picture)[0].tobytes() for frame in held] == one_by_one
+
+
 def test_small_pictures_stand_upright_and_are_made_once(made: Made) -> None:
     with read_frames(made("rotated"), 0) as reader:
         frame = next(iter(reader))
