@@ -27,15 +27,12 @@ LOOK_AHEAD = 1.0
 
 _SAME_THING = 0.8
 """Boxes of one frame and kind that overlap so much are two answers for one thing."""
-_LEAST_OVERLAP = 0.1
 _GROW_OVERLAP = 0.2
 _GROW_REACH = 5
 """Frames without a sighting that a track reaches back over, at 30 a second."""
 _NEXT_FRAMES = 3
 """So soon a thing may be found twice as far away: a fast one, or a shaken camera, leaves its own box behind."""
 _LIKE_SIZE = 1.6
-_EDGE = 0.004
-"""Share of the picture's longer side: what is nearer to the edge is cut off by it."""
 
 Given = tuple[int, str, TrackBox]
 """The number of a track, its label as it seems so far, and its box."""
@@ -163,7 +160,6 @@ class Follower:
         kept = np.sort(suppress(boxes, scores, np.zeros(len(index), np.int64), _SAME_THING, len(index)))
         self._doubles.setdefault(self._frame, []).extend(np.delete(index, kept).tolist())
         back = np.tile(self._camera[self._frame], 2)
-        near = _EDGE * max(self._size_wh)
         w, h = self._size_wh
         found = []
         for row in index[kept].tolist():
@@ -176,8 +172,8 @@ class Follower:
                     float(seen.score[row]),
                     seen.label[row],
                     seen.model[row],
-                    bool(seen.score[row] >= np.float32(self._thresholds[seen.model[row]])),
-                    (bool(x0 <= near), bool(y0 <= near), bool(x1 >= w - near), bool(y1 >= h - near)),
+                    _strength(float(seen.score[row]), float(np.float32(self._thresholds[seen.model[row]]))),
+                    (float(x0), float(y0), float(w - x1), float(h - y1)),
                 )
             )
         return found
@@ -189,8 +185,8 @@ class Follower:
                 path.open = False
         sure, faint = ([s for s in found if s.sure is wanted] for wanted in (True, False))
         open_paths = [path for path in kind.paths if path.open]
-        for group in (sure, faint):
-            for path, sighting in _by_overlap(open_paths, group, self._frame):
+        for group, least in ((sure, kind.rule.least_overlap), (faint, kind.rule.faint_overlap)):
+            for path, sighting in _by_overlap(open_paths, group, self._frame, least):
                 path.add(sighting)
                 open_paths.remove(path)
                 group.remove(sighting)
@@ -198,6 +194,12 @@ class Follower:
             path.add(sighting)
             open_paths.remove(path)
             sure.remove(sighting)
+        if kind.rule.sweep_frames:
+            following = [path for path in open_paths if path.last.frame == self._frame - 1]
+            for path, sighting in self._apart(following, faint):
+                path.add(sighting)
+                open_paths.remove(path)
+                faint.remove(sighting)
         kind.faint[self._frame] = faint
         for sighting in sure:
             new = Path(kind.rule, [], not_before=self._scene_from)
@@ -210,7 +212,7 @@ class Follower:
 
     def _bridge(self, path: Path) -> int:
         """The longest gap that may be filled: nobody knows where a fast small thing went."""
-        return min(self.look_ahead, path.rule.bridge_frames)
+        return _NEXT_FRAMES if path.dash(at_end=True) is not None else min(self.look_ahead, path.rule.bridge_frames)
 
     @staticmethod
     def _apart(paths: Sequence[Path], sightings: Sequence[Sighting]) -> list[tuple[Path, Sighting]]:
@@ -236,6 +238,11 @@ class Follower:
                 if overlap[best] >= _GROW_OVERLAP:
                     path.add(free.pop(best))
                     missed = 0
+                elif kind.rule.sweep_frames and frame == path.first.frame - 1:
+                    aways = [(a, k) for k, s in enumerate(free) if (a := _away_back(path, s)) is not None]
+                    if aways:
+                        path.add(free.pop(min(aways)[1]))
+                        missed = 0
 
     def _join(self, kind: _Kind) -> None:
         """A young path may reach back to where another one was lost."""
@@ -294,17 +301,23 @@ class Follower:
         return TrackBox(frame, self._pts[frame], (x0, y0, x1, y1), score, origin)
 
 
-def _by_overlap(paths: Sequence[Path], sightings: Sequence[Sighting], frame: int) -> list[tuple[Path, Sighting]]:
+def _by_overlap(
+    paths: Sequence[Path], sightings: Sequence[Sighting], frame: int, least: float
+) -> list[tuple[Path, Sighting]]:
     """The pairs that overlap most in sum."""
     if not paths or not sightings:
         return []
     overlap = _overlaps(np.array([path.thought_at(frame) for path in paths]), _places(sightings))
-    rows, columns = linear_sum_assignment(overlap, maximize=True)
-    return [
-        (paths[i], sightings[j])
-        for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
-        if overlap[i, j] >= _LEAST_OVERLAP
-    ]
+    for i, path in enumerate(paths):
+        if frame - path.last.frame > _NEXT_FRAMES:
+            overlap[i, [not _like(path.last, s) for s in sightings]] = 0
+    likely = overlap * np.sqrt([s.score for s in sightings])
+    rows, columns = linear_sum_assignment(likely, maximize=True)
+    return [(paths[i], sightings[j]) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if overlap[i, j] >= least]
+
+
+def _strength(score: float, threshold: float) -> float:
+    return (score - threshold) / max(1e-6, 1 - threshold)
 
 
 def _places(sightings: Sequence[Sighting]) -> npt.NDArray[np.float64]:
@@ -323,15 +336,31 @@ def _overlaps(some: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) ->
 
 def _away(path: Path, sighting: Sighting, gap: int) -> float | None:
     """How far a sighting lies from where the path was thought or last seen, in box sizes; None: too far, or another size."""
-    size, other = (float(np.sqrt(max(1e-6, (b[2] - b[0]) * (b[3] - b[1])))) for b in (path.last.place, sighting.place))
-    if max(size, other) > _LIKE_SIZE * min(size, other):
+    if not _like(path.last, sighting):
         return None
     centre = (sighting.place[:2] + sighting.place[2:]) / 2
     away = min(
         float(np.hypot(*((place[:2] + place[2:]) / 2 - centre)))
         for place in (path.thought_at(sighting.frame), path.last.place)
-    ) / ((size + other) / 2)
-    return away if away <= path.rule.join_distance * (2 if gap <= _NEXT_FRAMES else 1) else None
+    ) / ((path.last.size + sighting.size) / 2)
+    return away if away <= path.rule.join_distance * (1 + gap if gap <= _NEXT_FRAMES else 1) else None
+
+
+def _away_back(path: Path, sighting: Sighting) -> float | None:
+    """As `_away`, for a sighting on the frame before its first."""
+    if not _like(path.first, sighting):
+        return None
+    centre = (sighting.place[:2] + sighting.place[2:]) / 2
+    away = min(
+        float(np.hypot(*((place[:2] + place[2:]) / 2 - centre)))
+        for place in (path.thought_at(sighting.frame), path.first.place)
+    ) / ((path.first.size + sighting.size) / 2)
+    return away if away <= path.rule.join_distance * 2 else None
+
+
+def _like(one: Sighting, other: Sighting) -> bool:
+    """Whether they are of about one size."""
+    return max(one.size, other.size) <= _LIKE_SIZE * min(one.size, other.size)
 
 
 def _one_each(fits: list[tuple[int, float, int, int]]) -> list[tuple[int, int]]:

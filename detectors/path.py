@@ -17,13 +17,26 @@ Place = npt.NDArray[np.float64]
 
 _FAST = 0.25
 """Box sizes per frame; what is slower stays under the margin that a mask has in time."""
+_LARGE, _STRONG_ENOUGH, _OFTEN_ENOUGH = 0.04, 0.33, 5
+_SWEEP = (0.5, 3.5)
+"""What was leaving speeds up, and what comes in slows down: so much slower or faster than its last speed it may be."""
+_LEAST_SEEN_OF_A_DASH = 3
+_STRONG = 0.4
+_ASIDE = 0.3
+_GONE = 0.98
+_STEADY, _STEADY_SHARE = 0.9, 0.75
+_DASH_FRAMES = 2
+_SOONER_LATER = 0.5
+"""Frames."""
+_CUT_OFF = 0.08
+"""Box sizes."""
 _AHEAD_FRAMES = 8
 """How far a place is thought ahead along its speed; after that it stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A detection. `cut_off`: which of its edges (x0, y0, x1, y1) lie on the picture's edge."""
+    """A detection."""
 
     frame: int
     index: int
@@ -32,8 +45,29 @@ class Sighting:
     score: float
     label: str
     model: str
-    sure: bool
-    cut_off: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    strength: float
+    """Its score on the way from its model's threshold (0: just sure) to 1; below 0 it is faint."""
+    room: tuple[float, float, float, float]
+    """From each of its edges (x0, y0, x1, y1) to the picture's edge on that side, in pixels."""
+
+    @property
+    def sure(self) -> bool:
+        return self.strength >= 0
+
+    @property
+    def size(self) -> float:
+        """The square root of its area, in pixels."""
+        return float(np.sqrt(max(1e-6, (self.place[2:] - self.place[:2]).prod())))
+
+    @property
+    def share(self) -> float:
+        """Its size as a share of the picture's longer side."""
+        sides = self.place[2:] - self.place[:2]
+        return self.size / max(self.room[axis] + float(sides[axis]) + self.room[axis + 2] for axis in (0, 1))
+
+    def cut_off(self, edge: int) -> bool:
+        """Whether the picture's edge cuts it off there: then that edge of the box doesn't move with the thing."""
+        return self.room[edge] <= _CUT_OFF * self.size
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +77,9 @@ class Path:
     rule: Rule
     sightings: list[Sighting]
     seen: int = 0
+    sure: int = 0
     best: float = 0.0
+    strength: float = -1.0
     number: int = 0
     """Of the track that it became; 0: not yet one."""
     open: bool = True
@@ -65,7 +101,12 @@ class Path:
 
     @property
     def confirmed(self) -> bool:
-        return self.number > 0 or self.seen >= self.rule.least_seen or self.best >= self.rule.sure
+        """Whether enough was seen of it for a track."""
+        if self.number:
+            return True
+        if self.rule.doubt_large and self.strength < _STRONG_ENOUGH and self.sure < _OFTEN_ENOUGH:
+            return max(s.share for s in self.sightings) < _LARGE
+        return self.seen >= self.rule.least_seen or self.best >= self.rule.sure
 
     def add(self, sighting: Sighting) -> None:
         """At its end, or before its beginning."""
@@ -79,16 +120,20 @@ class Path:
         dropped = self.sightings.pop(0)
         self._count(dropped, -1)
         self.best = max((s.score for s in self.sightings), default=0.0)
+        self.strength = max((s.strength for s in self.sightings), default=-1.0)
         return dropped
 
     def forget_before(self, frame: int) -> None:
-        """Keeps what speeds and gaps need."""
-        while len(self.sightings) > 1 and self.sightings[1].frame < min(frame, self.last.frame - self.rule.speed_frames):
+        """Keeps what speeds, sizes and gaps need."""
+        oldest = min(frame - self.rule.steady_frames, self.last.frame - self.rule.speed_frames)
+        while len(self.sightings) > 1 and self.sightings[1].frame < oldest:
             self.sightings.pop(0)
 
     def _count(self, sighting: Sighting, sign: int) -> None:
         self.seen += sign
+        self.sure += sign * sighting.sure
         self.best = max(self.best, sighting.score)
+        self.strength = max(self.strength, sighting.strength)
         self.labels[sighting.label] += sign * sighting.score
         self.models[sighting.model] += sign * sighting.score
 
@@ -101,20 +146,20 @@ class Path:
     def model(self) -> str:
         return max(sorted(self.models), key=lambda name: self.models[name])
 
-    def speed(self, at_end: bool = True) -> npt.NDArray[np.float64]:
+    def speed(self, at_end: bool = True, frames: int = 0) -> npt.NDArray[np.float64]:
         """Of its centre at its end or at its beginning, per frame forward; what the picture's edge cuts off is left out.
 
-        Shape: (2,).
+        Shape: (2,). Units: `frames`: over how many it is taken; 0: as the rule says.
         """
         anchor = self.last if at_end else self.first
-        near = [s for s in self.sightings if abs(s.frame - anchor.frame) < self.rule.speed_frames]
+        near = [s for s in self.sightings if abs(s.frame - anchor.frame) < (frames or self.rule.speed_frames)]
         if len(near) < 2:
             return np.zeros(2)
         a, b = near[0], near[-1]
         moved = (b.place - a.place) / (b.frame - a.frame)
         result = np.zeros(2)
         for axis in (0, 1):
-            low, high = (a.cut_off[axis + end] or b.cut_off[axis + end] for end in (0, 2))
+            low, high = (a.cut_off(axis + end) or b.cut_off(axis + end) for end in (0, 2))
             if low == high:
                 result[axis] = (moved[axis] + moved[axis + 2]) / 2
             else:
@@ -128,6 +173,21 @@ class Path:
         away = max(-_AHEAD_FRAMES, min(_AHEAD_FRAMES, frame - anchor.frame))
         return anchor.place + np.tile(self.speed(end) * away, 2)
 
+    def dash(self, at_end: bool) -> npt.NDArray[np.float64] | None:
+        """Its speed away from the picture's middle when it may be out of the picture in a moment, or was just before.
+
+        Shape: (2,), per frame away from its last (its first) sighting. None for what moves slowly, or not to an edge.
+        """
+        if not self.rule.sweep_frames or self.seen < _LEAST_SEEN_OF_A_DASH or self.strength < _STRONG:
+            return None
+        anchor = self.last if at_end else self.first
+        away = self.speed(at_end, _DASH_FRAMES) * (1 if at_end else -1)
+        if float(np.hypot(*away)) < _FAST * anchor.size:
+            return None
+        furthest = away * _SWEEP[1] * self.rule.sweep_frames
+        out = any(furthest[axis] > anchor.room[axis + 2] or -furthest[axis] > anchor.room[axis] for axis in (0, 1))
+        return away if out else None
+
     def at(self, frame: int) -> tuple[Place, float, Origin] | None:
         """Its box, the score that the box rests on, and how it came to be; None where it isn't."""
         if frame < self.not_before or (self.not_after is not None and frame > self.not_after):
@@ -135,18 +195,60 @@ class Path:
         frames = [s.frame for s in self.sightings]
         i = bisect_left(frames, frame)
         if i < len(frames) and frames[i] == frame:
-            return self.sightings[i].place, self.sightings[i].score, Origin.DETECTED
+            return self._steady(self.sightings[i].place, frame), self.sightings[i].score, Origin.DETECTED
         if 0 < i < len(frames):
             a, b = self.sightings[i - 1], self.sightings[i]
-            share = (frame - a.frame) / (b.frame - a.frame)
-            return a.place + (b.place - a.place) * share, min(a.score, b.score), Origin.INTERPOLATED
+            return self._steady(self._between(a, b, frame), frame), min(a.score, b.score), Origin.INTERPOLATED
         anchor = self.first if i == 0 else self.last
-        if abs(frame - anchor.frame) > self._carried(i > 0):
-            return None
-        return self.thought_at(frame), anchor.score, Origin.TRACKED
+        place = self._carried(frame, i > 0)
+        return None if place is None else (place, anchor.score, Origin.TRACKED)
 
-    def _carried(self, at_end: bool) -> int:
-        """Frames for which it is carried on after its last sighting, or back before its first."""
+    @staticmethod
+    def _gone(anchor: Sighting, away: npt.NDArray[np.float64]) -> Place:
+        """What is left of it at the picture's edge, where it went: what outlives the track there shall be small."""
+        sides = anchor.place[2:] - anchor.place[:2]
+        rooms = np.array([anchor.room[axis + 2] if away[axis] > 0 else anchor.room[axis] for axis in (0, 1)])
+        steps = [
+            (room + _GONE * side) / abs(step) if step else np.inf
+            for room, side, step in zip(rooms.tolist(), sides.tolist(), away.tolist(), strict=True)
+        ]
+        place: Place = anchor.place + np.tile(away * min(steps), 2)
+        return place
+
+    def _steady(self, place: Place, frame: int) -> Place:
+        """Not much smaller than shortly before and after: half a face behind something is still a whole one."""
+        near = [s.place[2:] - s.place[:2] for s in self.sightings if abs(s.frame - frame) <= self.rule.steady_frames]
+        if not self.rule.steady_frames or not near:
+            return place
+        least = _STEADY * np.quantile(near, _STEADY_SHARE, axis=0)
+        more = np.maximum(0, least - (place[2:] - place[:2])) / 2
+        larger: Place = np.concatenate([place[:2] - more, place[2:] + more])
+        return larger
+
+    def _between(self, a: Sighting, b: Sighting, frame: int) -> Place:
+        """On the straight line; where a miss costs most, all that it covers half a frame sooner and later."""
+        share = (frame - a.frame) / (b.frame - a.frame)
+        place, step = a.place + (b.place - a.place) * share, (b.place - a.place) / (b.frame - a.frame)
+        if not self.rule.sweep_frames:
+            return place
+        return _union(place - step * _SOONER_LATER, place + step * _SOONER_LATER)
+
+    def _carried(self, frame: int, at_end: bool) -> Place | None:
+        """After its last sighting, or before its first: a calm thing for a moment, a fast one until it is out."""
         anchor = self.last if at_end else self.first
-        size = float(np.sqrt(max(1e-6, (anchor.place[2:] - anchor.place[:2]).prod())))
-        return self.rule.carry_frames if float(np.hypot(*self.speed(at_end))) >= _FAST * size else 0
+        away = abs(frame - anchor.frame)
+        dash = self.dash(at_end)
+        if dash is not None:
+            if away > self.rule.sweep_frames + 1:
+                return None
+            if away == self.rule.sweep_frames + 1:
+                return self._gone(anchor, dash)
+            slow, fast = (anchor.place + np.tile(dash * share * away, 2) for share in _SWEEP)
+            return _union(slow, fast)
+        if away > self.rule.carry_frames or self.seen < 2:
+            return None
+        return self.thought_at(frame)
+
+
+def _union(one: Place, other: Place) -> Place:
+    return np.concatenate([np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])])

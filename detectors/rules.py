@@ -23,10 +23,20 @@ class Rule:
     """The longest gap that is filled between two sightings of a thing that stands still."""
     join_distance: float
     """How far from where it was thought a thing may be seen again."""
+    least_overlap: float = 0.1
+    """Of a sure sighting with the place where a thing was thought to be."""
+    faint_overlap: float = 0.5
+    """The same of a faint one."""
     speed_frames: int = 24
     """How far back its speed is taken from: people walk steadily, a face that a camera swings past doesn't."""
     carry_frames: int = 0
     """How long a thing is carried on after its last sighting, and back before its first."""
+    doubt_large: bool = False
+    """Whether something large that is never seen surely is taken for a mistake: what is large is seen surely."""
+    steady_frames: int = 0
+    """So long before and after its box shows how large it is, even where less of it was seen."""
+    sweep_frames: int = 0
+    """The same for one that moves fast to the picture's edge: its way there is covered."""
 
     def at_rate(self, frames_per_second: int) -> Rule:
         def scaled(frames: int) -> int:
@@ -36,19 +46,35 @@ class Rule:
             self,
             bridge_frames=scaled(self.bridge_frames),
             carry_frames=scaled(self.carry_frames),
+            steady_frames=scaled(self.steady_frames),
+            sweep_frames=scaled(self.sweep_frames),
             speed_frames=max(_LEAST_SPEED_FRAMES, scaled(self.speed_frames)),
         )
 
 
-# A face or plate that is missed costs more than a false box: nothing is dropped, pieces are joined generously.
-_RULES = (
-    Rule(frozenset({"face"}), 1, 0.0, 30, 1.0, 6, 3),
-    Rule(frozenset({"licence plate"}), 1, 0.0, 30, 1.5, 6, 3),
-    Rule(frozenset({"car", "bus", "truck"}), 4, 0.7, 15, 0.4),
-    Rule(frozenset({"bicycle", "motorcycle"}), 4, 0.7, 15, 0.4),
-    Rule(frozenset({"backpack", "handbag", "suitcase"}), 4, 0.7, 15, 0.4),
+_OTHERWISE = Rule(frozenset(), least_seen=4, sure=0.7, bridge_frames=20, join_distance=0.4)
+# A face or plate that is missed costs more than a false box: pieces are joined generously, and little is dropped.
+_FACE = Rule(
+    frozenset({"face"}),
+    least_seen=1,
+    sure=0.0,
+    bridge_frames=30,
+    join_distance=1.0,
+    faint_overlap=0.1,
+    speed_frames=6,
+    carry_frames=3,
+    doubt_large=True,
+    steady_frames=9,
+    sweep_frames=6,
 )
-_OTHERWISE = Rule(frozenset(), 4, 0.7, 15, 0.4)
+_RULES = (
+    _FACE,
+    replace(_FACE, labels=frozenset({"licence plate"}), join_distance=1.5),
+    *(
+        replace(_OTHERWISE, labels=frozenset(labels))
+        for labels in (("car", "bus", "truck"), ("bicycle", "motorcycle"), ("backpack", "handbag", "suitcase"))
+    ),
+)
 
 
 def rule_for(label: str) -> Rule:

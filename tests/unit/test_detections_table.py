@@ -111,6 +111,8 @@ def test_the_final_table_has_every_box_and_what_is_in_no_track(tmp_path):
 
 
 def test_mot_counts_frames_from_one_and_gives_corner_and_size():
-    whole = seen(frames=(1, 2))
+    whole = seen(frames=(0, 1, 2), count=3)
     tracks, _ = follow(whole.detections, whole.frame_pts, {"yunet": 0.5}, (640, 360))
-    assert mot_lines(tracks) == "2,1,10.00,20.00,40.00,40.00,0.9000,1,1\n3,1,10.00,20.00,40.00,40.00,0.6000,1,1\n"
+    assert mot_lines(tracks) == "".join(
+        f"{n},1,10.00,20.00,40.00,40.00,{s},1,1\n" for n, s in ((1, "0.9000"), (2, "0.7500"), (3, "0.6000"))
+    )
