@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.exit_codes import ExitCode
 from cli.progress import counting
 from config.settings import load
 from evidence.errors import BadInput, Conflict
@@ -32,7 +33,12 @@ _TRACKS_SHOWN = 40
 
 def analyse(
     file: Annotated[Path, typer.Argument(help="A video.", dir_okay=False)],
-    out: Annotated[Path, typer.Option("--out", help="Folder for what is found; made when it isn't there.", file_okay=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="Folder for what is found; made when it isn't there, its parent is not.", file_okay=False
+        ),
+    ],
     labels: Annotated[
         str, typer.Option(help="Only these, comma-separated (person,car,face,licence plate …); empty: all.")
     ] = "",
@@ -50,7 +56,7 @@ def analyse(
     Example: exhibit analyse clip.mp4 --out found/ --annotate
 
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file or a label can't be
-    used; 3 results are in --out already; 130 stopped.
+    used, or --out's parent isn't there; 3 results are in --out already; 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
     check_readable(file)
     wanted = tuple(dict.fromkeys(label.strip() for label in labels.split(",") if label.strip()))
@@ -75,7 +81,7 @@ def analyse(
             "note": analysis.media.note,
             "outputs": {path.name: sha256_of(path) for path in made},
         }
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(exist_ok=True)
         for path in made:
             put(path, out / path.name)
     if as_json:
@@ -86,8 +92,11 @@ def analyse(
 
 @contextmanager
 def bench(beside: Path, *, quiet: bool) -> Iterator[Bench]:
-    """A bench with a scratch folder on the file system of the result; nothing of it stays, Ctrl-C and SIGTERM included."""
-    beside.mkdir(parents=True, exist_ok=True)
+    """A bench with a scratch folder on the file system of the result; nothing of it stays, Ctrl-C and SIGTERM included.
+
+    Raises: BadInput when there is no folder `beside`.
+    """
+    check_folder(beside)
     before = signal.signal(signal.SIGTERM, _end)
     try:
         with tempfile.TemporaryDirectory(prefix=".exhibit-", dir=beside) as scratch:
@@ -97,7 +106,13 @@ def bench(beside: Path, *, quiet: bool) -> Iterator[Bench]:
 
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
-    sys.exit(128 + number)
+    sys.exit(ExitCode.TERMINATED)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises: BadInput when it isn't there: one that is made for a mistyped name hides what was written."""
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}", hint="Make it first, or correct the name.")
 
 
 def check_readable(file: Path) -> None:
@@ -116,8 +131,15 @@ def put(made: Path, place: Path) -> None:
         place.hardlink_to(made)
     except FileExistsError as exc:
         raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.") from exc
-    except OSError:  # a file system without hard links
-        shutil.copyfile(made, place)
+    except OSError:  # another file system, or one without hard links
+        beside = place.with_name(f".{place.name}.part")
+        try:
+            shutil.copyfile(made, beside)
+            if place.exists():
+                raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.") from None
+            beside.rename(place)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

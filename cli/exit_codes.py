@@ -6,6 +6,7 @@
 3    refused: not allowed, not found, in the way of what is there already; or redacted, with places left to look at
 4    a part is down: trying again later can help; `exhibit doctor` shows which
 130  stopped by Ctrl-C
+143  ended by SIGTERM; `up`, `serve` and `worker` say 0 then
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class ExitCode(IntEnum):
     FINDINGS = 3
     UNAVAILABLE = 4
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 def code_of(error: ExhibitError) -> ExitCode:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from cli import second_look
-from cli.analyse import bench, check_readable, put, sha256_of
+from cli.analyse import bench, check_folder, check_readable, put, sha256_of
 from cli.exit_codes import ExitCode
 from cli.hiding import NOTHING, Choice, Found
 from evidence.errors import BadInput, Conflict
@@ -76,9 +76,9 @@ def redact(
     A second look, by another model or another way of looking, searches the copy for faces and plates that are still
     open. Each place stands in the report, with a picture in COPY-findings/ beside the copy.
 
-    Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used, or
-    nothing here can find what is to be hidden; 3 the output is there already, or the copy is there and a second look
-    found places that may be open; 130 stopped.
+    Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used,
+    nothing here can find what is to be hidden, or the folder for the copy or the report isn't there; 3 the output is there
+    already, or the copy is there and a second look found places that may be open; 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
     check_readable(file)
     choice = Choice.read(what, keep_track or (), only_track or (), region or (), reason, tracks)
@@ -111,7 +111,6 @@ def _hand_out(copy: second_look.Copy, text: str, output: Path, report: Path | No
     if report is not None:
         written = copy.file.with_name("report-to-hand-out.json")
         written.write_text(text + "\n", "utf-8")
-        report.absolute().parent.mkdir(parents=True, exist_ok=True)
         put(written, report)
     second_look.put_pictures(copy, output)
     put(copy.file, output)
@@ -121,6 +120,8 @@ def _check_places(output: Path, report: Path | None, *others: Path) -> None:
     if output.suffix.lower() != ".mp4":
         raise BadInput(f"{output} is no name of an MP4 file", hint=f"Name the copy {output.stem}.mp4.")
     for place in (output, report, *others):
+        if place is not None:
+            check_folder(place.absolute().parent)
         if place is not None and place.exists():
             raise Conflict(f"{place} is there already", hint="Choose another name, or move the old file.")
     if report is not None and report.absolute() == output.absolute():

@@ -67,9 +67,9 @@ def watch(
 
     Example: exhibit watch /media/dropbox --case 01AB/12345/26 --kind bodyworn
 
-    Exit code: 0 ended (with --once: every file is in); 1, 2 or 3 with --once: the first refusal, and 2 while files that were
-    refused before lie there; 2 no such folder; 3 another program watches it, or not signed in; 4 with --once: the server
-    can't be reached.
+    Exit code: 0 ended by Ctrl-C (with --once: every file is in); 1, 2 or 3 with --once: the first refusal, and 2 while files
+    that were refused before lie there; 2 no such folder; 3 another program watches it, or not signed in; 4 with --once: the
+    server can't be reached, 130 stopped by Ctrl-C; 143 ended by SIGTERM.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder", hint="Make it, or correct the name.")

@@ -127,7 +127,7 @@ def test_one_segment_or_three_give_the_same_tracks(clip, offline, tmp_path):
 
 def test_redact_covers_every_face_on_every_frame_and_reports(clip, offline, capsys):
     before = clip.read_bytes()
-    target, report = offline / "copy.mp4", offline / "reports" / "report.json"
+    target, report = offline / "copy.mp4", offline / "report.json"
     assert exhibit("redact", clip, "-o", target, "--what", "faces", "--report", report) == 0
     said = json.loads(report.read_text())
     assert said["draft"] is True
