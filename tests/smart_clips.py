@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -75,24 +75,23 @@ CUT_BY_AN_EDIT_LIST = Clip(
 """Its first four frames are not shown."""
 
 
-def frames_of(path: Path) -> list[Frame]:
+def frames_of(path: Path) -> Iterator[Frame]:
     with read_frames(path, main_stream(path)) as reader:
-        return list(reader)
+        yield from reader
 
 
 def redacted(path: Path, out: Path, hidden: Collection[int], **params: Any) -> dict[str, Any]:
     """A copy of which `BOX` is covered on the frames in `hidden`, as the REDACT task makes it; its report."""
-    frames = frames_of(path)
-    time_base = frames[0].time_base
+    seen = [(f.pts, f.time_base, f.upright_size_wh) for f in frames_of(path)]
+    _, time_base, size_wh = seen[0]
     tracks = [
-        Track(n, "face", "by hand", time_base, (TrackBox(n, frames[n].pts, BOX, 0.9, Origin.DETECTED),))
-        for n in sorted(hidden)
+        Track(n, "face", "by hand", time_base, (TrackBox(n, seen[n][0], BOX, 0.9, Origin.DETECTED),)) for n in sorted(hidden)
     ]
     analysis = {
-        "frame_count": len(frames),
-        "frame_pts": [frame.pts for frame in frames],
+        "frame_count": len(seen),
+        "frame_pts": [pts for pts, _, _ in seen],
         "time_base": str(time_base),
-        "size_wh": list(frames[0].upright_size_wh),
+        "size_wh": list(size_wh),
         "tracks": [track_to_json(track) for track in tracks],
         "looked_for": ["face"],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,6 +16,8 @@ from playwright.sync_api import Browser, Page
 
 from media.frames import read_frames
 from media.orientation import UPRIGHT
+from media.planes import arrays
+from media.probe import main_stream
 from tests import clips
 from tests.clips import BLOCK
 from tests.services import missing
@@ -40,6 +43,7 @@ KINDS = {
     "open among closed": OPEN_AMONG_CLOSED,
     "edit list": CUT_BY_AN_EDIT_LIST,
 }
+CLIPS = Path(os.environ.get("EXHIBIT_TEST_DATA", "/nowhere")) / "clips"
 HIDDEN = (13, 14, 33)
 IN_LONG = (17, 18, 55)
 
@@ -140,8 +144,6 @@ def copy_of(kind: str, folder: Path) -> tuple[Path, list[tuple[Fraction, int]]]:
 
 
 def number_of(frame: Any) -> int:
-    from media.planes import arrays
-
     return clips.number_in(arrays(frame.picture)[0])
 
 
@@ -161,10 +163,8 @@ def test_every_frame_is_found_by_its_time_and_the_whole_plays(page: Page, tmp_pa
     assert {number // 10 for number in told["seen"]} == {number // 10 for _, number in frames}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_decoder_loses_no_frame_at_a_join(page: Page, tmp_path: Path, kind: str) -> None:
-    """Chromium's own decoder, fed packet by packet: without a clock, so that none can be late."""
-    copy, frames = copy_of(kind, tmp_path)
+def decoded_in(page: Page, copy: Path) -> dict[str, Any]:
+    """What Chromium's own decoder makes of it, fed packet by packet: without a clock, so that no frame can be late."""
     with av.open(str(copy)) as container:
         stream = container.streams.video[0]
         description = stream.codec_context.extradata or b""
@@ -174,6 +174,22 @@ def test_the_decoder_loses_no_frame_at_a_join(page: Page, tmp_path: Path, kind: 
             for p in container.demux(stream)
             if p.size
         ]
-    told = page.evaluate(_DECODE, [text(description), f"avc1.{description[1:4].hex()}", packets, *size])
+    told: dict[str, Any] = page.evaluate(_DECODE, [text(description), f"avc1.{description[1:4].hex()}", packets, *size])
     assert told["wrong"] == ""
-    assert told["shown"] == [[round(at * 1_000_000), number] for at, number in frames]
+    return told
+
+
+@pytest.mark.skipif(not CLIPS.is_dir(), reason="the footage is not there: set EXHIBIT_TEST_DATA")
+@pytest.mark.parametrize("name", ["bikes.mp4", "corridor_person.mp4", "speaker_audio.mp4"])
+def test_real_recordings_lose_no_frame(page: Page, tmp_path: Path, name: str) -> None:
+    report = redacted(CLIPS / name, tmp_path, range(100, 110))
+    assert report["copied"]["groups_copied"]
+    with read_frames(CLIPS / name, main_stream(CLIPS / name)) as reader:
+        times = [round((f.moment.seconds - Fraction(report["shift_s"])) * 1_000_000) for f in reader]
+    assert [at for at, _ in decoded_in(page, tmp_path / "redacted.mp4")["shown"]] == times
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_decoder_loses_no_frame_at_a_join(page: Page, tmp_path: Path, kind: str) -> None:
+    copy, frames = copy_of(kind, tmp_path)
+    assert decoded_in(page, copy)["shown"] == [[round(at * 1_000_000), number] for at, number in frames]
