@@ -28,7 +28,7 @@ ifneq ($(wildcard $(SCORERS)),)
 export EXHIBIT_EVAL ?= $(abspath $(SCORERS))
 endif
 
-.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality bench
+.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality bench odd
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -99,6 +99,10 @@ $(CACHE)/quality/scorers/.ready: requirements/scorers.txt | $(BIN)/uv
 QUALITY ?=
 quality: setup $(CACHE)/quality/scorers/.ready ## leaks and over-redaction as shipped, into docs/quality.md (QUALITY="--seeds 1 2 3")
 	@EXHIBIT_CACHE="$(CACHE)" $(BIN)/python -m benchmarks.quality --scorer-python "$(CACHE)/quality/scorers/bin/python" $(QUALITY)
+
+ODD ?=
+odd: setup ## odd media through analyse and redact, into docs/odd-media.md: an hour (ODD=--quick: minutes, without the networks)
+	@$(BIN)/python -m tests.odd_media $(ODD) $(SHARED)/odd
 
 lock: | $(BIN)/uv ## choose versions anew from requirements/*.in
 	cd requirements && for f in runtime dev scorers; do ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header \

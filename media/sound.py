@@ -185,7 +185,9 @@ class SoundTracks:
             context: CodecContext | None = stream.codec_context
             if self.mute:
                 self._lost.append(f"sound track {number}: removed")
-            elif not isinstance(context, AudioCodecContext) or not context.sample_rate:
+            elif isinstance(context, AudioCodecContext) and not context.sample_rate:
+                self._lost.append(f"sound track {number}: left out, there is nothing in it")
+            elif not isinstance(context, AudioCodecContext):
                 self._lost.append(f"sound track {number}: left out, its coding can't be read")
             elif context.codec.canonical_name in COPIED:
                 self._tracks[stream.index] = _Copy(number, stream)
