@@ -111,7 +111,7 @@ class Served:
             else:
                 key = keys.case_export(run.case_id or "", run.id, run.attempt, name)
             self.storage.store.put_bytes(key, data)
-            details = LOOKED_FOR if run.step is Step.TRACK else {}
+            details = {Step.TRACK: LOOKED_FOR, Step.REDACT: LOOKED_AGAIN}.get(run.step, {})
             outputs.append(NewOutput(name, key, hashlib.sha256(data).hexdigest(), len(data), content_type, details))
         return outputs
 
@@ -126,13 +126,38 @@ class Served:
 LOOKED_FOR = {"report": {"looked_for": ["car", "face", "person"]}}
 """What the TRACK steps of these tests say; number plates are not in it."""
 
+LOOKED_AGAIN = {
+    "report": {
+        "second_look": {
+            "models": [{"name": "other-eyes", "mirrored": False}],
+            "open": 2,
+            "findings": [
+                {
+                    "id": number,
+                    "label": "face",
+                    "score": 0.5,
+                    "seen": 3,
+                    "at": {"pts": pts, "time_base": "1/90000"},
+                    "picture": picture,
+                }
+                for number, pts, picture in ((1, 135_000, "finding-1.jpg"), (2, 5_580_000, None))
+            ],
+        }
+    }
+}
+"""What the REDACT steps of these tests say: two places to look at, at 1.5 s and at 62 s, one with a picture."""
+
 _MADE: dict[Step, tuple[tuple[str, str], ...]] = {
     Step.DETECT: (("raw.parquet", "application/vnd.apache.parquet"),),
     Step.PROXY: (("proxy.mp4", "video/mp4"), ("poster.jpg", "image/jpeg")),
     Step.TRACK: (("tracks.json", "application/json"), ("detections.parquet", "application/vnd.apache.parquet")),
     Step.INDEX: (("track-1.jpg", "image/jpeg"),),
     Step.ANNOTATE: (("annotated.mp4", "video/mp4"),),
-    Step.REDACT: (("DRAFT-redacted.mp4", "video/mp4"), ("DRAFT-report.json", "application/json")),
+    Step.REDACT: (
+        ("DRAFT-redacted.mp4", "video/mp4"),
+        ("DRAFT-report.json", "application/json"),
+        ("DRAFT-finding-1.jpg", "image/jpeg"),
+    ),
     Step.CLIP: (("clip.mp4", "video/mp4"),),
     Step.EXPORT: (("case.zip", "application/zip"),),
 }

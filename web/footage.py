@@ -12,6 +12,7 @@ from evidence.audit import Verb
 from evidence.case import Act, Case
 from evidence.errors import NotFound
 from evidence.exhibit import Exhibit
+from evidence.findings import NOT_LOOKED
 from evidence.steps import Step
 from storage.index import Output
 from storage.ledger.people import SignedIn
@@ -144,6 +145,12 @@ def _made(output: Output, prefix: str = "") -> Footage:
 def is_draft(output: Output) -> bool:
     """Whether it is, or was cut from, a redacted copy that nobody has approved."""
     return output.step is Step.REDACT or bool(output.details.get("draft"))
+
+
+def open_findings(output: Output) -> int | None:
+    """How many places a second look found in a redacted copy; None where nothing looked."""
+    looked = output.details.get("report", {}).get("second_look", NOT_LOOKED)
+    return int(looked["open"]) if looked["models"] else None
 
 
 def download_name(output: Output) -> str:

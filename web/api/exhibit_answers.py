@@ -15,7 +15,7 @@ from evidence.wire import media_to_json
 from storage.index import Hit, Output, TrackRow
 from web.api.answers import API, Answer, Moment, Person
 from web.exhibit_view import ExhibitView, StepLine
-from web.footage import download_name, is_draft
+from web.footage import download_name, is_draft, open_findings
 
 
 class Video(Answer):
@@ -122,6 +122,10 @@ class OutputAnswer(Answer):
     url: str
     filename: str
     draft: bool = Field(description="A redacted copy that nobody has approved, or cut from one.")
+    open_findings: int | None = Field(
+        description="Of a redacted copy: places that a second look found and a person must look at, in "
+        "details.report.second_look.findings; null where there was no second look."
+    )
     sha256: str
     size_bytes: int
     content_type: str
@@ -142,6 +146,7 @@ class OutputAnswer(Answer):
             url=url,
             filename=download_name(output),
             draft=is_draft(output),
+            open_findings=open_findings(output),
             sha256=output.sha256,
             size_bytes=output.size_bytes,
             content_type=output.content_type,

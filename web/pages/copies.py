@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from evidence.case import Act
+from evidence.findings import NOT_LOOKED
 from evidence.redaction import AudioPolicy
 from evidence.steps import Step, StepRun, StepState
-from evidence.wire import redaction_from_json
+from evidence.wire import moment_from_json, redaction_from_json
 from storage.index import Output
 from web.exhibit_view import ExhibitView, StepLine
 from web.pages import words
 from web.pages.cards import output_url, share_of
-from web.pages.rendering import clock, sentence, size
+from web.pages.rendering import clock, plural, sentence, size
+from web.pages.timeline import decimal
 
 _MADE = {
     "proxy.mp4": ("Playable copy", "Smaller, for watching in a browser"),
@@ -24,6 +27,19 @@ _MADE = {
     "detections.parquet": ("Detections, as Parquet", "Every detection, for analysis"),
 }
 """Outputs that people fetch, in the order of the list; the others are parts of these."""
+_PLACES = 100
+"""What is shown of a second look; its report has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that a second look saw open in a copy."""
+
+    name: str
+    facts: str
+    at: str
+    """Seconds on the player's clock."""
+    picture: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,10 @@ class Copy:
     draft: bool = False
     run: StepRun | None = None
     share: float | None = None
+    open: int = 0
+    """How many places a second look found."""
+    places: tuple[Place, ...] = ()
+    """The first of them."""
 
 
 def player_origin(view: ExhibitView) -> Fraction:
@@ -66,7 +86,7 @@ def copies(view: ExhibitView) -> list[Copy]:
 
 def drafts(view: ExhibitView) -> list[Copy]:
     """Every redaction that was asked for or made of itself, newest first."""
-    return [_draft(line, _video_of(view.outputs, line)) for line in _asked(view, Step.REDACT)]
+    return [_draft(line, _video_of(view.outputs, line), view) for line in _asked(view, Step.REDACT)]
 
 
 def _asked(view: ExhibitView, step: Step) -> list[StepLine]:
@@ -97,7 +117,7 @@ def _clip(line: StepLine, output: Output | None) -> Copy:
     return _asked_copy(name, f"from {source}", line, output, draft=run.params.get("source") == "redacted")
 
 
-def _draft(line: StepLine, output: Output | None) -> Copy:
+def _draft(line: StepLine, output: Output | None, view: ExhibitView) -> Copy:
     run = line.run
     assert run is not None
     wanted: Mapping[str, Any] = (output.details.get("redaction") if output else None) or run.params
@@ -108,7 +128,26 @@ def _draft(line: StepLine, output: Output | None) -> Copy:
         name, facts = f"{sentence(hidden, stop=False)} hidden", f"{words.STYLE[redaction.style].lower()}, {sound}"
     else:
         name, facts = "First draft", "faces, and number plates where there is a detector for them"
-    return _asked_copy(name, facts, line, output, draft=True)
+    draft = _asked_copy(name, facts, line, output, draft=True)
+    looked: Mapping[str, Any] = output.details.get("report", {}).get("second_look", NOT_LOOKED) if output else NOT_LOOKED
+    if output is None or not looked["models"]:
+        return draft
+    count = looked["open"]
+    facts = f"{draft.facts} · a second look found {plural(count, 'place') + ' to look at' if count else 'nothing open'}"
+    return replace(draft, facts=facts, open=count, places=_places(output, looked, view))
+
+
+def _places(output: Output, looked: Mapping[str, Any], view: ExhibitView) -> tuple[Place, ...]:
+    origin, watch = player_origin(view), Act.WATCH in view.acts
+    places = []
+    for finding in looked["findings"][:_PLACES]:
+        at = max(Fraction(0), moment_from_json(finding["at"]).seconds - origin)
+        picture = ""
+        if watch and finding["picture"]:
+            picture = output_url(output.exhibit_id or "", f"DRAFT-{finding['picture']}", output.step_run_id)
+        facts = f"{clock(at)} · score {finding['score']:.2f} · seen on {plural(finding['seen'], 'frame')}"
+        places.append(Place(sentence(finding["label"], stop=False), facts, decimal(at), picture))
+    return tuple(places)
 
 
 def _asked_copy(name: str, facts: str, line: StepLine, output: Output | None, *, draft: bool) -> Copy:

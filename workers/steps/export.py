@@ -95,10 +95,13 @@ def _exhibit(index: Index, store: ObjectStore, exhibit: Exhibit) -> tuple[list[B
 
 
 def _newest(outputs: Sequence[Output]) -> list[Output]:
-    """One of each name; what steps only hand to each other, and pictures of single tracks, stay in the house."""
+    """One of each name; what steps only hand to each other, pictures of single tracks, and pictures of what a second look
+    found open in a copy, stay in the house.
+    """
     newest: dict[str, Output] = {}
     for output in outputs:
-        if output.step not in {Step.DETECT, Step.INDEX}:
+        finding = output.step is Step.REDACT and output.content_type == "image/jpeg"
+        if output.step not in {Step.DETECT, Step.INDEX} and not finding:
             newest.setdefault(output.name, output)
     return [newest[name] for name in sorted(newest)]
 
