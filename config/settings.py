@@ -101,6 +101,9 @@ class Settings(BaseModel):
     sign_in_tries: int = Field(
         ge=3, le=100, description="Failed sign-ins per name in 15 minutes before that name must wait."
     )
+    sign_in_tries_per_address: int = Field(
+        ge=10, le=10_000, description="Failed sign-ins from one address in 15 minutes before it must wait."
+    )
     log_level: str = Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line written.")
 
     @property

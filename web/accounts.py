@@ -7,23 +7,27 @@ from dataclasses import replace
 
 from evidence.case import Act, Role, User
 from evidence.errors import BadInput, Busy, NotAllowed, TooManyTries
-from storage.ledger.people import SignedIn, first_password
+from storage.ledger.people import Sender, SignedIn, first_password
 from web.context import Context
 from web.permission import require
 
 
-def sign_in(context: Context, name: str, password: str) -> tuple[str, SignedIn]:
-    """The secret for the session cookie, and who it is. Raises: NotAllowed, TooManyTries."""
+def sign_in(context: Context, name: str, password: str, address: str) -> tuple[str, SignedIn]:
+    """The secret for the session cookie, and who it is; from `address`, empty where it isn't counted.
+
+    Raises: NotAllowed, TooManyTries.
+    """
     settings = context.settings
+    sender = Sender(address, settings.sign_in_tries_per_address) if address else None
     try:
         return context.ledger.people.sign_in(
-            name.strip(), password, hours=settings.session_hours, tries=settings.sign_in_tries
+            name.strip(), password, hours=settings.session_hours, tries=settings.sign_in_tries, sender=sender
         )
     except Busy as exc:
         raise TooManyTries(str(exc)) from exc
 
 
-def change_password(context: Context, who: SignedIn, current: str, new: str) -> tuple[str, SignedIn]:
+def change_password(context: Context, who: SignedIn, current: str, new: str, address: str) -> tuple[str, SignedIn]:
     """Checks the current password, then sets the new one; every other session of his ends, and a new one begins.
 
     Raises: NotAllowed (the current one is wrong), TooManyTries, BadInput (too short, or the same again).
@@ -31,7 +35,7 @@ def change_password(context: Context, who: SignedIn, current: str, new: str) -> 
     if current == new:
         raise BadInput("the new password is the old one", hint="Choose another one, of at least 12 characters.")
     try:
-        token, again = sign_in(context, who.user.name, current)
+        token, again = sign_in(context, who.user.name, current, address)
     except NotAllowed as exc:
         raise NotAllowed("the current password is wrong", hint="Type the password you signed in with.") from exc
     context.ledger.people.set_password(who.user.name, who.user.name, new, must_change=False, keep_session=again.session)

@@ -15,6 +15,7 @@ The CSRF token travels in the `X-CSRF-Token` header or the form field `csrf_toke
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -55,6 +56,20 @@ def set_session_cookie(context: Context, response: Response, token: str) -> None
 
 def clear_session_cookie(context: Context, response: Response) -> None:
     response.delete_cookie(cookie_name(context), path="/", secure=context.over_tls, httponly=True, samesite="lax")
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, for counting: of IPv6 the network of 64 bits, of which one machine has as many
+    addresses as it likes. Empty for this machine itself: behind an undeclared proxy here everybody would be that.
+    """
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return ""
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback:
+        return ""
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def session_token(request: Request) -> str:

@@ -29,6 +29,14 @@ _SIGN_IN = "system:sign-in"
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Where a sign-in comes from. After `tries` failures in 15 minutes nobody can sign in from there."""
+
+    address: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """Who speaks, and through which session or token (its SHA-256; `csrf` is empty for tokens)."""
 
@@ -132,15 +140,17 @@ class PeopleLedger(Writer):
             details = {"user": user.name, "password": True, "must_change": must_change}
             self._log(connection, Act(actor, Verb.USER_CHANGED, details=details), now)
 
-    def sign_in(self, name: str, password: str, *, hours: int, tries: int) -> tuple[str, SignedIn]:
+    def sign_in(
+        self, name: str, password: str, *, hours: int, tries: int, sender: Sender | None = None
+    ) -> tuple[str, SignedIn]:
         """The new session's secret token (for the cookie) and who it is. Logged, failures too.
 
-        A name that failed too often is not looked at again until the 15 minutes are over.
+        A name or a sender that failed too often is not looked at again until the 15 minutes are over.
 
         Raises: NotAllowed for a wrong name or password (one sentence for both), Busy after `tries` failures in 15 minutes.
         """
         name = clean(name).strip().lower()[:64]
-        self._count_try(name, tries)
+        counted = self._count_try(name, tries, sender)
         with translated(), self._engine.connect() as connection:
             row = connection.execute(select(users).where(users.c.name == name)).first()
         # Outside any transaction: it takes long on purpose.
@@ -152,28 +162,38 @@ class PeopleLedger(Writer):
             raise NotAllowed(
                 "wrong name or password", hint="Check both and try again, or ask an administrator for a new password."
             )
-        return self._start_session(row, password, timedelta(hours=hours))
+        return self._start_session(row, password, timedelta(hours=hours), counted)
 
-    def _count_try(self, name: str, tries: int) -> None:
-        """Count this try as failed before looking at it, so that many at once can't outrun the limit."""
+    def _count_try(self, name: str, tries: int, sender: Sender | None) -> list[int]:
+        """Count this try as failed before looking at it, so that many at once can't outrun the limit; the rows of it."""
+        limits = {name: (tries, "for this name")}
+        if sender is not None:
+            # In capitals: no name that somebody types can be counted as an address.
+            limits = {f"FROM {sender.address}": (sender.tries, "from this address"), **limits}
+        rows: list[int] = []
         with self._transaction() as (connection, now):
-            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": lock_number("sign-in", name)})
+            for what in limits:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": lock_number("sign-in", what)})
             connection.execute(delete(sign_in_failures).where(sign_in_failures.c.at < now - _WINDOW))
-            failed = connection.execute(
-                select(func.count()).select_from(sign_in_failures).where(sign_in_failures.c.name == name)
-            ).scalar_one()
-            if failed < tries:
-                connection.execute(insert(sign_in_failures).values(name=name, at=now))
-                return
-        raise Busy(
-            "too many wrong passwords for this name", hint="Wait 15 minutes, or ask an administrator for a new password."
-        )
+            failed = select(func.count()).select_from(sign_in_failures)
+            for what, (most, words) in limits.items():
+                if connection.execute(failed.where(sign_in_failures.c.name == what)).scalar_one() >= most:
+                    raise Busy(
+                        f"too many wrong passwords {words}",
+                        hint="Wait 15 minutes, or ask an administrator for a new password.",
+                    )
+            for what in limits:
+                counted = insert(sign_in_failures).values(name=what, at=now).returning(sign_in_failures.c.id)
+                rows.append(connection.execute(counted).scalar_one())
+        return rows
 
-    def _start_session(self, row: AnyRow, password: str, length: timedelta) -> tuple[str, SignedIn]:
+    def _start_session(self, row: AnyRow, password: str, length: timedelta, counted: list[int]) -> tuple[str, SignedIn]:
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         renewed = _hasher.hash(password) if _hasher.check_needs_rehash(row.password_hash) else None
         with self._transaction() as (connection, now):
-            connection.execute(delete(sign_in_failures).where(sign_in_failures.c.name == row.name))
+            # All of the name's failures are forgiven; of the address only this try, which was none.
+            forgiven = (sign_in_failures.c.name == row.name) | sign_in_failures.c.id.in_(counted)
+            connection.execute(delete(sign_in_failures).where(forgiven))
             if renewed is not None:
                 connection.execute(update(users).where(users.c.id == row.id).values(password_hash=renewed))
             connection.execute(delete(sessions).where(sessions.c.user_id == row.id, sessions.c.expires_at < now))

@@ -105,6 +105,24 @@ def test_after_too_many_tries_even_the_right_password_waits(here: Served, somebo
     assert here.events().count("sign-in failed") >= 3
 
 
+def test_an_address_that_tries_many_names_has_to_wait(services: Services, tmp_path: Path) -> None:
+    behind = {"trusted_proxy": "127.0.0.1", "public_url": "https://evidence.example"}
+    with own_settings(services, tmp_path, sign_in_tries_per_address=10, **behind) as settings, served(settings) as server:
+        right = {"name": server.person().user.name, "password": PASSWORD}
+
+        def sign_in(address: str, body: dict[str, str]) -> httpx.Response:
+            return server.client().post(f"{API}/sessions", json=body, headers={"X-Forwarded-For": address})
+
+        for n in range(10):
+            # One machine has a whole network of IPv6 addresses.
+            problem(sign_in(f"2001:db8::{n:x}", {"name": f"no.body{n}", "password": "not the password"}), 403)
+        refused = problem(sign_in("2001:db8::ff:1", right), 429)
+        assert "from this address" in str(refused["detail"])
+        assert sign_in("2001:db8:0:1::1", right).status_code == 201
+        for _ in range(12):
+            assert sign_in("127.0.0.1", right).status_code == 201
+
+
 def test_a_token_that_is_none_is_refused_and_says_how_to_get_one(here: Served) -> None:
     for header in ("Bearer exh_made_up", "Bearer x y", "Basic YTpi", "Bearer \xff"):
         answer = here.client(headers={"Authorization": header.encode("latin-1")}).get(f"{API}/cases")
@@ -161,11 +179,11 @@ def test_only_an_administrator_manages_the_others_accounts(here: Served, somebod
     newer = accounts.reset_password(here.context, admin, "new.pc")
     assert newer != password
     with pytest.raises(NotAllowed):
-        accounts.sign_in(here.context, "new.pc", password)
-    assert accounts.sign_in(here.context, "new.pc", newer)[1].user.must_change_password
+        accounts.sign_in(here.context, "new.pc", password, "")
+    assert accounts.sign_in(here.context, "new.pc", newer, "")[1].user.must_change_password
     accounts.disable_user(here.context, admin, "new.pc")
     with pytest.raises(NotAllowed):
-        accounts.sign_in(here.context, "new.pc", newer)
+        accounts.sign_in(here.context, "new.pc", newer, "")
     with pytest.raises(BadInput, match="yourself"):
         accounts.disable_user(here.context, admin, admin.user.name)
     for refused in (

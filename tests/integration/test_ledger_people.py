@@ -13,6 +13,7 @@ from evidence.case import Role
 from evidence.errors import BadInput, Busy, Conflict, NotAllowed, NotFound
 from storage.index import Index
 from storage.ledger import Ledger, people
+from storage.ledger.people import Sender
 from storage.open import Storage
 from storage.tables import sessions, tokens, users
 from tests.conftest import FixedClock
@@ -114,6 +115,26 @@ def test_a_name_that_failed_too_often_must_wait(ledger: Ledger, make: Factory, c
     ledger.people.sign_in(other.name, PASSWORD, hours=1, tries=3)
     clock.advance(minutes=16)
     ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=3)
+
+
+def test_an_address_that_failed_too_often_must_wait_whatever_names_it_tries(
+    ledger: Ledger, make: Factory, clock: FixedClock
+) -> None:
+    user, here, elsewhere = make.user(), Sender("10.0.0.7", 4), Sender("10.0.0.8", 4)
+    for n in range(3):
+        with pytest.raises(NotAllowed):
+            ledger.people.sign_in(f"no.body{n}", "wrong password", hours=1, tries=9, sender=here)
+    for _ in range(3):
+        ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=9, sender=here)
+    for name in ("no.body", "FROM 10.0.0.8", "from 10.0.0.8", "from 10.0.0.8", "from 10.0.0.8"):
+        with pytest.raises((NotAllowed, Busy)):
+            ledger.people.sign_in(name, "wrong password", hours=1, tries=9, sender=here)
+    with pytest.raises(Busy, match="from this address"):
+        ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=9, sender=here)
+    ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=9, sender=elsewhere)
+    ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=9)
+    clock.advance(minutes=16)
+    ledger.people.sign_in(user.name, PASSWORD, hours=1, tries=9, sender=here)
 
 
 def test_many_guesses_at_once_cannot_outrun_the_limit(ledger: Ledger, make: Factory) -> None:

@@ -14,6 +14,7 @@ from web.context import ANYONE, ONESELF, asks
 from web.signin import (
     CHECKS_PASSWORD,
     Ctx,
+    address_of,
     clear_session_cookie,
     from_our_page,
     session_token,
@@ -30,9 +31,9 @@ def me_of(who: SignedIn) -> Me:
 
 
 @router.post("/sessions", status_code=201, dependencies=[Depends(from_our_page), CHECKS_PASSWORD], **asks(ANYONE))
-def sign_in(context: Ctx, asked: SignInAsked, response: Response) -> Me:
+def sign_in(context: Ctx, request: Request, asked: SignInAsked, response: Response) -> Me:
     """Sign in: sets the session cookie and gives the CSRF token."""
-    token, who = accounts.sign_in(context, asked.name, asked.password)
+    token, who = accounts.sign_in(context, asked.name, asked.password, address_of(request))
     set_session_cookie(context, response, token)
     return me_of(who)
 
@@ -52,8 +53,8 @@ def me(who: WhoAtAll) -> Me:
 
 
 @router.put("/me/password", dependencies=[CHECKS_PASSWORD], **asks(ONESELF))
-def change_password(context: Ctx, asked: PasswordAsked, response: Response, who: WhoAtAll) -> Me:
+def change_password(context: Ctx, request: Request, asked: PasswordAsked, response: Response, who: WhoAtAll) -> Me:
     """Change your password; every other session of yours ends, and a new one begins."""
-    token, again = accounts.change_password(context, who, asked.current, asked.new)
+    token, again = accounts.change_password(context, who, asked.current, asked.new, address_of(request))
     set_session_cookie(context, response, token)
     return me_of(again)

@@ -19,6 +19,7 @@ from web.signin import (
     SIGN_IN_PATH,
     Ctx,
     Who,
+    address_of,
     clear_session_cookie,
     from_our_page,
     session_token,
@@ -62,7 +63,7 @@ def sign_in(
     status, hint = 400, ""
     if not errors:
         try:
-            token, who = accounts.sign_in(context, name, password)
+            token, who = accounts.sign_in(context, name, password, address_of(request))
         except TooManyTries as error:
             errors, status, hint = {"name": sentence(str(error))}, 429, error.hint
         except NotAllowed as error:
@@ -109,7 +110,7 @@ def change_password(
         errors["again"] = "The two new passwords are not the same"
     if not errors:
         try:
-            token, who = accounts.change_password(context, who, current, password)
+            token, who = accounts.change_password(context, who, current, password, address_of(request))
         except BadInput as error:
             errors, hint = {"password": sentence(str(error))}, error.hint
         except (NotAllowed, TooManyTries) as error:
