@@ -17,7 +17,7 @@ from evidence.errors import BadInput, Conflict
 from evidence.redaction import AudioPolicy, Hide, Redaction, Style
 
 _WHAT = f"""What to hide: {", ".join(hide.value for hide in Hide)}, comma-separated, or {NOTHING} but --region. Without it:
-faces, and plates where a plate model is configured."""
+faces, and plates where a plate model is configured. Heads are every face, and those of people seen from behind."""
 _Tracks = Annotated[
     Path | None, typer.Option(help="Folder of an exhibit analyse of this file: its tracks are taken.", file_okay=False)
 ]
@@ -67,7 +67,7 @@ def redact(
     was not looked for. The file itself is never changed.
 
     A track's number is that of one analysis: --keep-track and --only-track need --tracks, the folder that exhibit
-    analyse wrote about the same file (checked by its SHA-256). What it didn't look for is refused.
+    analyse wrote about this very file. Where it, or --what heads, looked for people, a face that turns away is carried on.
 
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --what faces,plates --report report.json
 

@@ -111,6 +111,8 @@ class Bench:
         params = self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide})
         with watch.at("probe"):
             media = self._probe(file, quick=True)
+        if media.main_video is not None:
+            redaction.check_regions(media.main_video.upright_size_wh)  # before minutes are spent
         if self._fits_one_pass(media, redaction):
             whole = self._in_one_pass(file, redaction, params, media, smart=smart)
             if whole is not None:
