@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evidence.errors import BadInput
 from evidence.exhibit import ExhibitId, UploadId
-from evidence.steps import Step
+from evidence.steps import Step, StepRunId
 
 ORIGINALS = "originals/"
 LOG_HEADS = "originals/custody-log/"
@@ -53,6 +53,15 @@ def derived(exhibit: ExhibitId, step: Step, recipe: str, attempt: int, name: str
 
 def case_export(case_id: str, run: str, attempt: int, name: str) -> str:
     return f"{DERIVED}cases/{case_id}/{run}/{attempt}/{name}"
+
+
+def run_of(key: str) -> StepRunId | None:
+    """Which run made that output; None for a key of another form."""
+    steps = key.split("/")
+    if not key.startswith(DERIVED) or len(steps) < 6:
+        return None
+    # The place below the attempt begins with the run (workers.tools), in a case's exports the run comes first.
+    return StepRunId(steps[3] if steps[1] == "cases" else steps[5])
 
 
 def checked(key: str) -> str:

@@ -19,7 +19,7 @@ from storage.open import Storage, open_storage
 from workers.queue import Listener, RqBell, WorkHorse, die_with
 from workers.runner import Runner
 from workers.stop import Stop, listen, signals_held
-from workers.sweep import scratch_of, waiting
+from workers.sweep import Chores, scratch_of, waiting
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ def _worker(settings: Settings, steps: frozenset[Step], stop: Stop) -> None:
     if storage is None:
         return
     listener = Listener(settings.redis_url, name, stop, patience_s=settings.sweep_s)
+    chores = Chores(storage)
     with scratch_of(settings.cache_dir / "scratch", name) as scratch:
 
         def work_horse(told: Stop, rung: bool) -> None:
@@ -101,6 +102,7 @@ def _worker(settings: Settings, steps: frozenset[Step], stop: Stop) -> None:
         def look(rung: bool) -> None:
             # A work-horse is only forked when there is something to claim: rings outlive the work they told of.
             if not waiting(storage, steps):
+                chores.do()
                 return
             horse = WorkHorse(lambda told: work_horse(told, rung), stop)
             if not horse.run(listener.still_here, _SHIFT_S + settings.step_timeout_s + _AROUND_S):

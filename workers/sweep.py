@@ -5,16 +5,23 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from evidence.errors import Unavailable
 from evidence.steps import Step
+from storage import keys
 from storage.open import Storage
 
 _log = logging.getLogger(__name__)
 _LOCK = ".lock"
+_ORPHANED_AFTER = timedelta(days=1)
+_ORPHANS_EVERY_S = 6 * 3600.0
+_AT_ONCE = 1000
 
 
 def waiting(storage: Storage, steps: frozenset[Step]) -> int:
@@ -27,6 +34,39 @@ def waiting(storage: Storage, steps: frozenset[Step]) -> int:
     except Unavailable as exc:
         _log.warning("the rows can't be looked at: %s", exc)
         return 0
+
+
+def remove_orphans(storage: Storage, now: datetime) -> int:
+    """Remove what attempts stored that died and were never followed by one that succeeded; of how many objects.
+
+    Only what no output names, of a run that ended more than a day ago. Raises: Unavailable.
+    """
+    removed = 0
+    made = ((key, run) for key in storage.store.list_keys(keys.DERIVED) if (run := keys.run_of(key)) is not None)
+    while some := dict(islice(made, _AT_ONCE)):
+        for key in storage.index.orphans(some, now - _ORPHANED_AFTER):
+            storage.store.delete(key)
+            _log.info("an output that no step recorded is removed: %s", key)
+            removed += 1
+    return removed
+
+
+class Chores:
+    """What is due now and then in a worker that lives long."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._due = time.monotonic() + _ORPHANS_EVERY_S
+
+    def do(self) -> None:
+        """A store or database that is down: next time."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _ORPHANS_EVERY_S
+        try:
+            remove_orphans(self._storage, datetime.now(UTC))
+        except Unavailable as exc:
+            _log.warning("outputs that nobody recorded could not be looked for: %s", exc)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select, true
@@ -16,7 +17,7 @@ from evidence.audit import GENESIS, AuditEvent
 from evidence.case import Act, Case, CaseId, Relation, User, UserId, allows
 from evidence.errors import NotFound
 from evidence.exhibit import Exhibit, ExhibitId, UploadId
-from evidence.steps import Step, StepRun, StepRunId
+from evidence.steps import ENDED, Step, StepRun, StepRunId
 from storage.database import translated
 from storage.index.search import search
 from storage.index.values import ApiToken, Hit, Output, Query, TrackRow, output_of, track_of
@@ -229,6 +230,18 @@ class Index:
             return search(connection, user, query)
 
     # audit
+    def orphans(self, made: Mapping[str, StepRunId], before: datetime) -> Sequence[str]:
+        """Of these keys, and the runs that made them, those that no output names though their run ended before that
+        moment: an attempt stored them and died."""
+        ended = select(step_runs.c.id).where(
+            step_runs.c.id.in_(set(made.values())),
+            step_runs.c.state.in_([state.value for state in ENDED]),
+            step_runs.c.finished_at < before,
+        )
+        over = {row.id for row in self._all(ended)}
+        named = {row.key for row in self._all(select(outputs.c.key).where(outputs.c.key.in_(made)))}
+        return [key for key, run in made.items() if run in over and key not in named]
+
     def audit_of_case(
         self, case_id: CaseId, *, after: int = 0, before: int | None = None, limit: int = 500
     ) -> Sequence[AuditEvent]:
