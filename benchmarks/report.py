@@ -217,6 +217,9 @@ def _profile(profile: Mapping[str, Any]) -> Iterator[str]:
     for name, stage in stages.items():
         yield f"| {name} | {stage['wall_s']:.1f} | {stage['cpu_s']:.1f} | {stage['cpu_s'] / whole:.0%} |"
     yield ""
+    inside = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in profile["inside_s"].items())
+    yield f"Seconds that each stage was at work, not waiting, as the report of `exhibit redact` tells: {inside}."
+    yield ""
     parts = profile["parts_cpu_ms"]
     yield (
         f"Each part alone, processor time per frame (the first {profile['part_frames']} frames of the same piece, one part "

@@ -46,6 +46,7 @@ def told(contest: Contest, **changed: Any) -> dict[str, Any]:
         "frames": 100,
         "part_frames": 60,
         "stages": {"detect": {"wall_s": 3.0, "cpu_s": 6.0}, "redact": {"wall_s": 2.0, "cpu_s": 2.0}},
+        "inside_s": {"decode": 1.5, "encode": 2.25},
         "parts_cpu_ms": {"decode": 3.0, "find faces": 45.0, "convert and encode (x264)": 18.5},
     }
     whole = {
@@ -98,6 +99,7 @@ def test_the_page_says_what_was_reached_what_not_and_what_failed(contest: Contes
     assert "| redact | 4.0 s | 40.0 / **80.0** / 120.0 | 60.0 / **60.0** / 60.0 | 0.50 |" in text
     assert "| detect | 3.0 | 6.0 | 75% |" in text
     assert "decoding once and encoding once, is 21.5 ms" in text
+    assert "tells: decode 1.5 s, encode 2.2 s." in text
     assert "short form" in text
     assert "Other programs were busy" not in text
 
