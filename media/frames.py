@@ -100,6 +100,15 @@ class Frame:
         )
         return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
+    def small_grey(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """The upright picture scaled, without its colours. Shape: (height, width)."""
+        self._planes = self._planes or SmallPictures(self.picture)
+        stored_wh = self.orientation.stored_wh(size_wh)
+        if self._planes.can_make(stored_wh):
+            return self.orientation.to_upright(self._planes.grey(stored_wh))
+        grey: npt.NDArray[np.uint8] = cv2.cvtColor(self.small_rgb(size_wh), cv2.COLOR_RGB2GRAY)
+        return grey
+
     def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
         """What lies in a box of the upright picture, at `size_wh`: a close look without an RGB of the whole.
 

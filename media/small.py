@@ -15,12 +15,16 @@ import numpy.typing as npt
 
 from media.planes import Samples, arrays, is_full_range, layout, picture_space
 
+# Its own threads cost more than pictures so small take, and others of ours keep the cores busy.
+cv2.setNumThreads(1)
+
 _Rgb = npt.NDArray[np.uint8]
 
 _LUMA_OF = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 """Weights of red and blue in luma, by AVCOL_SPC value. Source: ITU-T H.273, table 4."""
 _BT601 = (0.299, 0.114)
 """Also for pictures that don't say, as swscale takes them."""
+_TO_FULL = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 _NOT_YUV = frozenset({0, 8, 14})
 """AVCOL_SPC values (RGB, YCgCo, ICtCp) that a matrix of luma and colour differences can't read."""
 
@@ -47,6 +51,17 @@ class SmallPictures:
         if not self._halved:
             self._halved = [[plane] for plane in arrays(self._picture)]
         return self._coloured([self._scaled(steps, size_wh) for steps in self._halved])
+
+    def grey(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """The luma alone, black at 0 and white at 255. Shape: (height, width)."""
+        if not self._halved:
+            self._halved = [[plane] for plane in arrays(self._picture)]
+        luma = self._scaled(self._halved[0], size_wh)
+        if self._bits > 8:
+            luma = cv2.convertScaleAbs(luma, alpha=2.0 ** (8 - self._bits))
+        full = is_full_range(self._picture) or self._picture.format.name == "gray"
+        grey: npt.NDArray[np.uint8] = luma.astype(np.uint8) if full else cv2.LUT(luma, _TO_FULL)
+        return grey
 
     def part(self, box_xyxy: tuple[int, int, int, int], size_wh: tuple[int, int]) -> _Rgb | None:
         """What lies in a box, at `size_wh`; None for a picture that has no planes of Y, U and V.

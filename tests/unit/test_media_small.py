@@ -58,6 +58,19 @@ def test_colours_are_those_that_swscale_gives(pixel_format: str, full: bool, spa
     assert apart.mean() <= 1
 
 
+@pytest.mark.parametrize("pixel_format", FORMS)
+@pytest.mark.parametrize("full", [False, True])
+def test_grey_is_the_luma_from_black_to_white(pixel_format: str, full: bool) -> None:
+    picture = soft(pixel_format, (320, 180), 6, full or "j" in pixel_format)
+    exact = Interpolation.AREA | Interpolation.ACCURATE_RND
+    range_in = FULL if is_full_range(picture) or pixel_format == "gray" else LIMITED
+    grey = av.video.reformatter.VideoReformatter().reformat(
+        picture, 128, 72, "gray", interpolation=exact, src_color_range=range_in, dst_color_range=FULL
+    )
+    apart = np.abs(SmallPictures(picture).grey((128, 72)).astype(int) - grey.to_ndarray().astype(int))
+    assert apart.max() <= ROUNDING
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le"])
 @pytest.mark.parametrize("size_wh", [(161, 121), (162, 121), (99, 203)])
 @pytest.mark.parametrize("small_wh", [(80, 60), (81, 61), (33, 47), (99, 121)])
@@ -98,6 +111,7 @@ def test_what_has_no_planes_or_grows_is_left_to_swscale(pixel_format: str, size_
     assert not SmallPictures(picture).can_make(size_wh)
     frame = Frame(0, 0, Fraction(1), picture, UPRIGHT, av.video.reformatter.VideoReformatter())
     assert frame.small_rgb(size_wh).shape == (size_wh[1], size_wh[0], 3)
+    assert frame.small_grey(size_wh).shape == (size_wh[1], size_wh[0])
     frame.forget_small()
     assert frame.small_rgb(size_wh).shape == (size_wh[1], size_wh[0], 3)
 
