@@ -64,8 +64,11 @@ class Record:
 
     @property
     def ids(self) -> set[int]:
-        """Of all its sets."""
-        return {sequence(one).id for one in self.sequences} | {_Bits(one[1:]).ue() for one in self.pictures}
+        """Of all its sets. Raises: NotReadable."""
+        try:
+            return {sequence(one).id for one in self.sequences} | {_Bits(one[1:]).ue() for one in self.pictures}
+        except IndexError as exc:
+            raise NotReadable("its parameter sets are cut off") from exc
 
     def joined(self, other: Record) -> bytes:
         """One avcC with the sets of both, whose ids differ. Units have lengths of four bytes."""

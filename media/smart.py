@@ -2,14 +2,13 @@
 
 One track, whose avcC lists the source's parameter sets and x264's under another id; nothing of them in the packets.
 Every group starts with an IDR, so that no picture refers across a join. Where source and encoder don't agree,
-`NotSmart` says why, there is no file, and the whole has to be encoded (`media.render`).
+`NotSmart` says why, there is no file, and the whole has to be encoded (`media.render`). `media.smart_plan` has the plan.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -22,148 +21,23 @@ import av.packet
 import av.stream
 import av.video
 from av.codec.context import CodecContext, Flags
-from av.stream import Discard
 from av.video.codeccontext import VideoCodecContext
 
 from evidence.errors import IntegrityError
 from media import avc
-from media import container as containers
 from media.ahead import ahead
 from media.encode import Encoding, VideoWriter, set_up, usual_rate, x264_options
 from media.frames import Frame, FrameReader, Picture
-from media.groups import Packets, Run, closed, runs
+from media.groups import Run
 from media.planes import OutputForm
 from media.render import Treat, Written
+from media.smart_plan import DAMAGED, NotSmart, Plan, opened, packets_of
 from media.sound import SoundTracks
 
 _MAX_ID = 31
-_DAMAGED = "the recording is damaged"
 _DEPTHS = {0: "bframes=0", 1: "bframes=3:b-pyramid=none"}
 _DEEPER = "bframes=3:b-pyramid=normal"
 """x264's B-frames by how far the source reorders: never further, so that no decoder has to wait longer."""
-
-
-class NotSmart(Exception):
-    """The whole has to be encoded; the message says why, as the end of "encoded anew as a whole: …"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """How much was copied, for the report."""
-
-    groups_copied: int = 0
-    groups_encoded: int = 0
-    """From their first mask on, at least."""
-    groups_begun: int = 0
-    """Those of the encoded ones whose beginning was copied."""
-    frames_copied: int = 0
-    frames_encoded: int = 0
-    encoded_as_a_whole: str = ""
-    """Why nothing was copied."""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def in_words(self) -> str:
-        if self.encoded_as_a_whole:
-            return f"encoded anew as a whole: {self.encoded_as_a_whole}"
-        groups, frames = self.groups_copied + self.groups_encoded, self.frames_copied + self.frames_encoded
-        begun = f", and what comes before the first mask in {self.groups_begun} more" if self.groups_begun else ""
-        return (
-            f"{self.frames_copied} of {frames} frames copied unchanged: {self.groups_copied} of {groups} groups of "
-            f"pictures, those with nothing to hide{begun}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is copied and what is encoded, and what both have to agree on."""
-
-    runs: tuple[Run, ...]
-    record: avc.Record
-    depth: int
-    """How far the source reorders."""
-    pts: Sequence[int]
-    """Of the packets."""
-    frame_pts: Sequence[int]
-
-    def told(self) -> Copied:
-        groups, frames = [0, 0], [0, 0]
-        for run in self.runs:
-            groups[run.copied] += run.groups
-            frames[run.copied] += run.end - run.first
-        return Copied(groups[True], groups[False], sum(run.beginnings for run in self.runs), frames[True], frames[False])
-
-
-def plan_for(
-    path: Path,
-    stream_index: int,
-    frame_pts: Sequence[int],
-    time_base: Fraction,
-    masked: Sequence[bool],
-    max_pixels: int = containers.MAX_PIXELS,
-) -> Plan:
-    """Reads the packets, decodes nothing. `frame_pts`: of all frames that decode; `masked`: which have something to hide.
-
-    Raises: NotSmart when the source is of another kind, is damaged, or when there is no group to copy.
-    """
-    with _opened(path, stream_index, max_pixels) as (container, stream):
-        if stream.codec_context.name != "h264":
-            raise NotSmart("the recording is not H.264")
-        if stream.time_base != time_base:
-            raise NotSmart("its clock is not the one that was analysed")
-        try:
-            record = avc.record(stream.codec_context.extradata)
-            _check(record)
-            packets = Packets()
-            for packet in _packets(container, stream):
-                if packet.pts is None:
-                    raise NotSmart("a packet has no time of its own")
-                if packet.has_sidedata("new_extradata"):
-                    raise NotSmart("its parameter sets change on the way")
-                kept = avc.slices(memoryview(packet), record)
-                packets.add(packet.pts, opens=avc.is_idr(kept), cut=packet.is_discard)
-        except avc.NotReadable as exc:
-            raise NotSmart(str(exc)) from exc
-        except av.error.FFmpegError as exc:
-            raise NotSmart(_DAMAGED) from exc
-    groups = closed(packets, frame_pts, masked) if len(packets) else []
-    if not any(group.copied for group in groups):
-        raise NotSmart("there is no closed group of pictures without something to hide")
-    return Plan(tuple(runs(groups)), record, max(group.depth for group in groups), packets.pts, frame_pts)
-
-
-def _check(record: avc.Record) -> None:
-    """Raises: NotSmart, NotReadable."""
-    if len(record.sequences) != 1:
-        raise NotSmart("it has more than one sequence parameter set")
-    said = avc.sequence(record.sequences[0])
-    if said.interlaced:
-        raise NotSmart("it is coded for interlaced pictures")
-    if said.profile_idc != record.profile:
-        raise NotSmart("its container and its parameter sets name different profiles")
-    said.profile  # noqa: B018 - raises for those that are not copied
-
-
-class _opened:  # noqa: N801 - reads as a phrase: with _opened(...)
-    """A container of its own, to read one stream's packets from the start."""
-
-    def __init__(self, path: Path, stream_index: int, max_pixels: int) -> None:
-        self._container = containers.open_media(path, max_pixels)
-        self._stream = containers.video_stream(self._container, stream_index)
-        for other in self._container.streams:
-            if other.index != stream_index:
-                other.discard = Discard.all
-
-    def __enter__(self) -> tuple[av.container.InputContainer, av.video.VideoStream]:
-        return self._container, self._stream
-
-    def __exit__(self, *_: object) -> None:
-        self._container.close()
-
-
-def _packets(container: av.container.InputContainer, stream: av.video.VideoStream) -> Iterator[Any]:
-    return (packet for packet in container.demux(stream) if packet.size)
 
 
 class StrictReader(FrameReader):
@@ -211,7 +85,7 @@ def render_smart(
                 sound.add_to(writer.container, written.shift)
             _write_all(reader, chain([first], frames), writer, treat, clear, sound, written, progress)
             if written.frames != len(plan.frame_pts) or reader.damage:
-                raise NotSmart(_DAMAGED)
+                raise NotSmart(DAMAGED)
             if sound is not None:
                 writer.mux(sound.rest())
                 written.audio = sound.report()
@@ -233,8 +107,8 @@ def _write_all(
     plan, ticks = writer.plan, writer.ticks
     todo = iter([run for run in plan.runs if run.first < run.end])
     run = next(todo)
-    with _opened(reader.path, reader.stream_index, reader.max_pixels) as (container, stream):
-        packets = enumerate(_packets(container, stream))
+    with opened(reader.path, reader.stream_index, reader.max_pixels) as (container, stream):
+        packets = enumerate(packets_of(container, stream))
         for frame in frames:
             _check_faultless(reader, frame, plan)
             if frame.index == run.end:
@@ -258,7 +132,7 @@ def _write_all(
 def _check_faultless(reader: FrameReader, frame: Frame, plan: Plan) -> None:
     """Raises: NotSmart. What FFmpeg patches up would be a fault for whoever plays the copy."""
     if reader.damage or frame.picture.is_corrupt:
-        raise NotSmart(_DAMAGED)
+        raise NotSmart(DAMAGED)
     if reader.retimed:
         raise NotSmart("some frames have no time of their own")
     if frame.index >= len(plan.frame_pts) or plan.frame_pts[frame.index] != frame.pts:
@@ -354,7 +228,10 @@ class SmartWriter(VideoWriter):
         """Write packet `number` of the source: its slices, and nothing else of it."""
         if packet.pts != self.plan.pts[number]:
             raise IntegrityError("the recording changed while it was read")
-        kept = avc.slices(memoryview(packet), self.plan.record)
+        try:
+            kept = avc.slices(memoryview(packet), self.plan.record)
+        except avc.NotReadable as exc:
+            raise IntegrityError("the recording changed while it was read") from exc
         pts = (packet.pts - self.ticks) * self._numerator
         self._mux(avc.packed(kept), pts, (packet.duration or 0) * self._numerator, opens=avc.is_idr(kept))
 

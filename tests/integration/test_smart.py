@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,13 +14,15 @@ import av.error
 import numpy as np
 import pytest
 
+from cli.main import run
 from evidence.errors import IntegrityError
 from media import avc, smart
 from media.encode import Encoding
 from media.frames import Frame, Picture
 from media.planes import arrays, is_full_range
 from media.probe import main_stream, probe
-from media.smart import NotSmart, Plan, StrictReader, plan_for, render_smart
+from media.smart import StrictReader, render_smart
+from media.smart_plan import NotSmart, Plan, plan_for
 from tests import clips
 from tests.clips import Clip
 from tests.smart_clips import (
@@ -261,6 +264,26 @@ def test_a_mask_in_every_group_and_no_smart_encode_the_whole(tmp_path: Path) -> 
     for out in ("every", "asked"):
         originals = {packed for kept in slices_of(path) for packed in kept}
         assert not any(one in originals for kept in slices_of(tmp_path / out / "redacted.mp4") for one in kept)
+
+
+@pytest.mark.parametrize(("option", "copied"), [((), 50), (("--no-smart",), 0)])
+def test_the_command_copies_unless_it_is_told_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], copied: int
+) -> None:
+    monkeypatch.setenv("EXHIBIT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("EXHIBIT_MODELS_DIR", str(tmp_path / "no-models"))
+    path = clips.write(tmp_path / "clip.mp4", GROUPS_OF_TEN["three B-frames, pyramid"])
+    x0, y0, x1, y1 = (int(edge) for edge in BOX)
+    region = f"{x0},{y0},{x1},{y1}@0:00:00.4-0:00:00.5"
+    words = ["redact", path, "-o", tmp_path / "out.mp4", "--what", "nothing", "--region", region, *option]
+    with pytest.raises(SystemExit) as ended:
+        run([str(word) for word in [*words, "--report", tmp_path / "report.json"]])
+    assert not ended.value.code
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert report["copied"]["frames_copied"] == copied
+    originals = {packed for kept in slices_of(path) for packed in kept}
+    same = [all(one in originals for one in kept) for kept in slices_of(tmp_path / "out.mp4")]
+    assert same.count(True) == copied
 
 
 def fault_in_frame(path: Path, number: int) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media import avc
 from tests import clips
@@ -94,6 +97,18 @@ def test_nothing_but_slices_is_kept() -> None:
     assert avc.is_idr(kept)
     assert avc.packed(kept) == packet(IDR, NEXT_SLICE)
     assert not avc.is_idr(avc.slices(packet(OTHER), KNOWN))
+
+
+@given(st.binary(max_size=80), st.binary(max_size=40), st.integers(1, 4))
+def test_whatever_a_file_holds_is_read_or_refused(data: bytes, unit: bytes, length_bytes: int) -> None:
+    for read in (
+        lambda: avc.record(b"\1" + data).ids,
+        lambda: avc.record(avc.Record(66, 0, 30, 4, (b"\x67" + unit,), (unit,)).joined(KNOWN)).ids,
+        lambda: avc.sequence(b"\x67\x64\0\x1e" + unit),
+        lambda: avc.slices(data, avc.Record(66, 0, 30, length_bytes, (), ())),
+    ):
+        with suppress(avc.NotReadable):
+            read()
 
 
 @pytest.mark.parametrize(

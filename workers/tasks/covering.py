@@ -13,7 +13,7 @@ from media.encode import Encoding
 from media.frames import Frame, Picture
 from media.paint import cover
 from media.render import Written
-from media.smart import Copied
+from media.smart_plan import Copied
 from workers.tasks.analysis import Analysis
 
 

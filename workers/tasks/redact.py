@@ -29,7 +29,8 @@ from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
 from media.frames import Frame, FrameReader, Picture
 from media.render import Written, render
-from media.smart import Copied, NotSmart, Plan, StrictReader, plan_for, render_smart
+from media.smart import StrictReader, render_smart
+from media.smart_plan import Copied, NotSmart, Plan, plan_for
 from media.sound import SoundTracks
 from media.streams import left_out
 from media.timeline import shift_for

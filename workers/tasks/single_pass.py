@@ -39,7 +39,7 @@ from evidence.wire import track_to_json
 from media.ahead import ahead
 from media.frames import Frame, FrameReader, Picture, read_frames
 from media.render import render
-from media.smart import Copied
+from media.smart_plan import Copied
 from media.sound import SoundTracks
 from media.stopwatch import Stopwatch
 from media.streams import left_out
