@@ -29,7 +29,7 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 """Opens the display of one stage's progress, by its name."""
 
 TRACKS = "tracks.json"
-MADE = (TRACKS, "tracks.mot.txt", "detections.parquet")
+MADE = (TRACKS, "tracks.mot.txt", "detections.parquet", "doubts.json")
 """What an analysis writes."""
 
 _CORES_PER_SEGMENT = 3

@@ -75,7 +75,12 @@ def test_without_weights_faces_are_found_and_the_rest_is_said(clip, offline, cap
     assert said["looked_for"] == ["face"]
     assert [(m["name"], m["task"], len(m["sha256"])) for m in said["models"]] == [("centerface", "faces", 64)]
     assert said["frames"] == 75
-    assert sorted(p.name for p in (offline / "found").iterdir()) == ["detections.parquet", "tracks.json", "tracks.mot.txt"]
+    assert sorted(p.name for p in (offline / "found").iterdir()) == [
+        "detections.parquet",
+        "doubts.json",
+        "tracks.json",
+        "tracks.mot.txt",
+    ]
     assert sorted(p.name for p in offline.iterdir() if p.name.startswith(".")) == []
 
     whole = json.loads((offline / "found" / "tracks.json").read_text())

@@ -12,7 +12,7 @@ from workers.steps.media import media_of, missing_in_words, segment_numbers
 from workers.tools import Tools
 
 TRACKS = "tracks.json"
-_NAMES = (TRACKS, "tracks.mot.txt", "detections.parquet")
+_NAMES = (TRACKS, "tracks.mot.txt", "detections.parquet", "doubts.json")
 
 
 def run(tools: Tools, step_run: StepRun) -> Result:

@@ -6,7 +6,7 @@
     describe      weights                         (result: what the model file is)
     prepare       weights                         model.xml, model.bin, model.json
     detect        original                        raw.parquet
-    track         raw-0.parquet, raw-1.parquet …  tracks.json, tracks.mot.txt, detections.parquet
+    track         raw-0.parquet, raw-1.parquet …  tracks.json, tracks.mot.txt, detections.parquet, doubts.json
     thumbnails    original, tracks.json           track-<id>.jpg
     annotate      original, tracks.json           annotated.mp4
     redact        original, tracks.json           redacted.mp4, report.json

@@ -25,8 +25,19 @@ list of labels that occur, from 1.
 `detections.parquet`: frame (int64), pts (int64), time_base (string), box_xyxy (fixed list of 4 float32), score
 (float32), label, track_id (int64, -1: in no track), model, origin (detected | tracked | interpolated).
 
+A box of a face or plate is never much smaller than shortly before and after; the raw detections keep what was seen.
+
+`doubts.json` (UTF-8): where a person should look, the most urgent first::
+
+    {"frames": 41, "share": 0.136,           # how much of the video that is
+     "cuts": [120, …],                       # frames with which another scene begins
+     "doubts": [{"rank": 1, "reason": "broken", "label": "face", "first_frame": 12, "last_frame": 19,
+                 "start_pts": 12012, "end_pts": 19019, "tracks": [3, 4]}, …]}
+
+`reason`: see `evidence.doubt.Reason`.
+
 Params: `not_looked_for` (as above, added to what the segments say), `original_sha256`.
-Result: {"frames", "tracks", "labels": {label: tracks}, "looked_for", "not_looked_for", "models"}.
+Result: {"frames", "tracks", "labels": {label: tracks}, "doubts", "looked_for", "not_looked_for", "models"}.
 """
 
 from __future__ import annotations
@@ -40,8 +51,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detectors import motion
+from detectors.doubts import Video, doubts_about
 from detectors.table import SegmentSeen, read_raw, write_final
-from detectors.tracker import follow
+from detectors.tracker import follow, frames_per_second
+from evidence.doubt import Doubt, frames_in
 from evidence.errors import CorruptMedia, IntegrityError
 from evidence.heads import carried_on
 from evidence.ports import Progress
@@ -58,7 +72,8 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     models = _once(model for s in segments for model in s.about["models"])
     size_wh = next(s.about["size_wh"] for s in segments if len(s.frame_pts))
     thresholds = {m["name"]: m["threshold"] for m in models}
-    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress)
+    motions = motion.joined([s.about.get("motion") for s in segments if len(s.frame_pts)])
+    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress, motions)
     tracks = carried_on(tracks, (size_wh[0], size_wh[1]))
     about = {
         "models": models,
@@ -80,9 +95,35 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     (out / "tracks.json").write_text(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), "utf-8")
     (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
     write_final(tracks, untracked, out / "detections.parquet")
+    rate = frames_per_second(frame_pts, seen.time_base)
+    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), [f for f, moved in enumerate(motions) if moved.cut])
+    doubts = doubts_about(tracks, untracked, video, thresholds)
+    (out / "doubts.json").write_text(json.dumps(doubts_to_json(doubts, video, frame_pts), indent=1), "utf-8")
     progress(len(frame_pts), len(frame_pts))
     labels = dict(sorted(Counter(track.label for track in tracks).items()))
-    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, **about}
+    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": len(doubts), **about}
+
+
+def doubts_to_json(doubts: Sequence[Doubt], video: Video, frame_pts: npt.NDArray[np.int64]) -> dict[str, Any]:
+    frames = frames_in(doubts)
+    return {
+        "frames": frames,
+        "share": round(frames / video.frame_count, 4),
+        "cuts": list(video.cuts),
+        "doubts": [
+            {
+                "rank": rank,
+                "reason": doubt.reason.value,
+                "label": doubt.label,
+                "first_frame": doubt.first_frame,
+                "last_frame": doubt.last_frame,
+                "start_pts": int(frame_pts[doubt.first_frame]),
+                "end_pts": int(frame_pts[doubt.last_frame]),
+                "tracks": list(doubt.tracks),
+            }
+            for rank, doubt in enumerate(doubts, 1)
+        ],
+    }
 
 
 def join(segments: Sequence[SegmentSeen]) -> tuple[Detections, npt.NDArray[np.int64]]:

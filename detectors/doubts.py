@@ -1,0 +1,170 @@
+"""Doubts about finished tracks: where what is hidden by them may be left open. Nothing here looks at a picture."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from evidence.doubt import Doubt, Reason, ranked
+from evidence.track import Detections, Origin, Track, TrackBox
+
+_WATCHED = ("face", "licence plate")
+"""Kinds that are hidden because a miss costs most; of people only what breaks or crosses is told."""
+_ALSO = ("person",)
+_URGENCY = {
+    Reason.BROKEN: 1.0,
+    Reason.DROPPED: 0.9,
+    Reason.EDGE: 0.8,
+    Reason.WEAK: 0.6,
+    Reason.CUT: 0.5,
+    Reason.CROSSING: 0.4,
+    Reason.SMALL: 0.3,
+}
+_LARGE = 0.1
+"""Share of the picture's longer side from which a thing counts fully: a face across the room shows more than a dot."""
+_SMALL = 0.0125
+"""The same, under which a face is near what the models can see: 12 pixels of the 960 that they look at."""
+_BROKEN_S, _NEAR = 5.0, 3.0
+"""So soon and so near (in its own sizes) another track is taken for the rest of one that broke."""
+_WEAK_S = 1 / 3
+_OVERLAP = 0.3
+_AT_EDGE = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """What the tracks are of. `cuts`: frames with which another scene begins."""
+
+    frame_count: int
+    frames_per_second: float
+    size_wh: tuple[int, int]
+    cuts: Sequence[int] = ()
+
+
+def doubts_about(
+    tracks: Sequence[Track], left_over: Detections, video: Video, thresholds: Mapping[str, float]
+) -> list[Doubt]:
+    """All of them, the most urgent first. `thresholds`: by model, the score from which a sighting is sure."""
+    found: list[Doubt] = []
+    for label in (*_WATCHED, *_ALSO):
+        those = [track for track in tracks if track.label == label]
+        found += _broken(those, video)
+        found += _crossing(those, video)
+    for track in tracks:
+        if track.label in _WATCHED:
+            found += _within(track, video, thresholds.get(track.model, 0.0))
+    found += _dropped(left_over, video, thresholds)
+    return ranked(found)
+
+
+def _doubt(reason: Reason, label: str, frames: tuple[int, int], tracks: Sequence[int], share: float) -> Doubt:
+    urgency = _URGENCY[reason] * (0.5 + 0.5 * min(1.0, share / _LARGE))
+    return Doubt(reason, label, *frames, tuple(tracks), round(urgency, 4))
+
+
+def _within(track: Track, video: Video, threshold: float) -> Iterator[Doubt]:
+    """About one track by itself."""
+
+    def spans(reason: Reason, of: Sequence[bool], least: int) -> Iterator[Doubt]:
+        at = 0
+        for value, run in groupby(of):
+            length = len(list(run))
+            if value and length >= least:
+                boxes = track.boxes[at : at + length]
+                frames = (boxes[0].frame, boxes[-1].frame)
+                yield _doubt(reason, track.label, frames, [track.id], max(_share(b, video) for b in boxes))
+            at += length
+
+    weak = [box.origin is not Origin.DETECTED or box.score < threshold for box in track.boxes]
+    yield from spans(Reason.WEAK, weak, max(2, round(_WEAK_S * video.frames_per_second)))
+    edge = [box.origin is Origin.TRACKED and _at_edge(box, video) for box in track.boxes]
+    yield from spans(Reason.EDGE, edge, 1)
+    small = [_share(box, video) < _SMALL for box in track.boxes]
+    yield from spans(Reason.SMALL, small, 1)
+    for cut in video.cuts:
+        if cut in (track.boxes[0].frame, track.boxes[-1].frame + 1):
+            frames = (max(0, cut - 1), min(cut, video.frame_count - 1))
+            box = track.boxes[0] if cut == track.boxes[0].frame else track.boxes[-1]
+            yield _doubt(Reason.CUT, track.label, frames, [track.id], _share(box, video))
+
+
+def _broken(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
+    ordered = sorted(tracks, key=lambda track: track.boxes[0].frame)
+    starts = [track.boxes[0].frame for track in ordered]
+    for one in tracks:
+        end = one.boxes[-1]
+        if _at_edge(end, video) or end.frame + 1 in video.cuts:
+            continue
+        latest = end.frame + round(_BROKEN_S * video.frames_per_second)
+        for other in ordered[bisect_left(starts, end.frame + 2) : bisect_right(starts, latest)]:
+            start = other.boxes[0]
+            cut = any(end.frame < frame <= start.frame for frame in video.cuts)
+            if not cut and _apart(end, start) <= _NEAR:
+                frames = (end.frame + 1, start.frame - 1)
+                yield _doubt(Reason.BROKEN, one.label, frames, (one.id, other.id), _share(end, video))
+
+
+def _crossing(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
+    ordered = sorted(tracks, key=lambda track: track.boxes[0].frame)
+    for number, one in enumerate(ordered):
+        for other in ordered[number + 1 :]:
+            first, last = other.boxes[0].frame, min(one.boxes[-1].frame, other.boxes[-1].frame)
+            if first > one.boxes[-1].frame:
+                break
+            pairs = [(one.boxes[f - one.boxes[0].frame], other.boxes[f - first], f) for f in range(first, last + 1)]
+            there = [f for a, b, f in pairs if _overlap(a, b) >= _OVERLAP]
+            for frames in _runs(there):
+                box = one.boxes[frames[0] - one.boxes[0].frame]
+                yield _doubt(Reason.CROSSING, one.label, frames, (one.id, other.id), _share(box, video))
+
+
+def _dropped(left_over: Detections, video: Video, thresholds: Mapping[str, float]) -> Iterator[Doubt]:
+    longest = max(video.size_wh)
+    for label in _WATCHED:
+        rows = [
+            row
+            for row in range(len(left_over))
+            if left_over.label[row] == label and left_over.score[row] >= thresholds.get(left_over.model[row], 0.0)
+        ]
+        sides = left_over.box_xyxy[:, 2:] - left_over.box_xyxy[:, :2]
+        share = {int(left_over.frame[row]): float(np.sqrt(sides[row].prod())) / longest for row in rows}
+        for frames in _runs(sorted(share)):
+            most = max(share.get(frame, 0.0) for frame in range(frames[0], frames[1] + 1))
+            yield _doubt(Reason.DROPPED, label, frames, (), most)
+
+
+def _runs(frames: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each run of frames that follow one another."""
+    starts = [b for a, b in pairwise([-2, *frames]) if b > a + 1]
+    ends = [a for a, b in pairwise([*frames, 1 << 62]) if b > a + 1]
+    return list(zip(starts, ends, strict=True))
+
+
+def _share(box: TrackBox, video: Video) -> float:
+    x0, y0, x1, y1 = box.box_xyxy
+    return float(np.sqrt(max(0.0, (x1 - x0) * (y1 - y0)))) / max(video.size_wh)
+
+
+def _at_edge(box: TrackBox, video: Video) -> bool:
+    x0, y0, x1, y1 = box.box_xyxy
+    (w, h), near = video.size_wh, _AT_EDGE * max(video.size_wh)
+    return x0 <= near or y0 <= near or x1 >= w - near or y1 >= h - near
+
+
+def _apart(one: TrackBox, other: TrackBox) -> float:
+    """Of the centres, in mean box sizes."""
+    a, b = np.array(one.box_xyxy), np.array(other.box_xyxy)
+    sizes = [float(np.sqrt(max(1e-6, (c[2] - c[0]) * (c[3] - c[1])))) for c in (a, b)]
+    return float(np.hypot(*((a[:2] + a[2:] - b[:2] - b[2:]) / 2))) / (sum(sizes) / 2)
+
+
+def _overlap(one: TrackBox, other: TrackBox) -> float:
+    """IoU."""
+    a, b = one.box_xyxy, other.box_xyxy
+    both = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    whole = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)) - both
+    return both / whole if whole > 0 else 0.0

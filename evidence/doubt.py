@@ -1,0 +1,53 @@
+"""Where a person should look again: spans in which what was followed may be wrong, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    BROKEN = "broken"
+    """A track ends inside the picture, and soon another one begins nearby: what is in between is covered by nothing."""
+    DROPPED = "dropped"
+    """Something was seen surely, and no track was made of it."""
+    EDGE = "edge"
+    """Something fast enters or leaves over the picture's edge."""
+    WEAK = "weak"
+    """A track goes on for a while with faint sightings alone, or with none."""
+    CROSSING = "crossing"
+    """Two tracks of one kind lie on one another: either may go on as the other."""
+    SMALL = "small"
+    """Hardly large enough to be seen."""
+    CUT = "cut"
+    """Another scene begins while something is followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One span of frames, both ends included, on which a person should look."""
+
+    reason: Reason
+    label: str
+    first_frame: int
+    last_frame: int
+    tracks: tuple[int, ...]
+    urgency: float
+    """Between doubts only: how much a mistake there would show."""
+
+
+def ranked(doubts: Iterable[Doubt]) -> list[Doubt]:
+    """The most urgent first; among equals the earlier."""
+    return sorted(doubts, key=lambda d: (-d.urgency, d.first_frame, d.reason.value, d.tracks))
+
+
+def frames_in(doubts: Iterable[Doubt]) -> int:
+    """How many frames lie in at least one of them."""
+    total, after = 0, 0
+    for first, last in sorted((d.first_frame, d.last_frame) for d in doubts):
+        first = max(first, after)
+        if last >= first:
+            total += last - first + 1
+            after = last + 1
+    return total

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.doubts import Video, doubts_about
+from evidence.doubt import Doubt, Reason, frames_in, ranked
+from evidence.track import Detections, Origin, Track, TrackBox
+from workers.tasks.track import doubts_to_json
+
+VIDEO = Video(300, 30.0, (800, 400))
+THRESHOLDS = {"m": 0.5}
+
+
+def nothing_left():
+    return left_over([])
+
+
+def left_over(rows):
+    """Rows of (frame, (x0, y0, x1, y1), score)."""
+    return Detections(
+        frame=np.array([r[0] for r in rows], np.int64),
+        pts=np.array([r[0] for r in rows], np.int64),
+        box_xyxy=np.array([r[1] for r in rows], np.float32).reshape(-1, 4),
+        score=np.array([r[2] for r in rows], np.float32),
+        label=("face",) * len(rows),
+        model=("m",) * len(rows),
+        time_base=Fraction(1, 30),
+    )
+
+
+def track(number, frames, x=300.0, size=60.0, label="face", score=0.9, origin=Origin.DETECTED):
+    """`score` and `origin` are values, or functions of the frame."""
+    boxes = tuple(
+        TrackBox(
+            f,
+            f,
+            (x, 100.0, x + size, 100.0 + size),
+            score(f) if callable(score) else score,
+            origin(f) if callable(origin) else origin,
+        )
+        for f in frames
+    )
+    return Track(number, label, "m", Fraction(1, 30), boxes)
+
+
+def about(*tracks, rest=None, video=VIDEO):
+    found = doubts_about(tracks, rest or nothing_left(), video, THRESHOLDS)
+    return [(d.reason, d.first_frame, d.last_frame, d.tracks) for d in found]
+
+
+def test_a_face_that_is_seen_surely_throughout_leaves_no_doubt():
+    assert about(track(1, range(10, 90))) == []
+
+
+def test_two_tracks_near_one_another_in_place_and_time_are_one_that_broke():
+    assert about(track(1, range(50)), track(2, range(80, 120), x=350.0)) == [(Reason.BROKEN, 50, 79, (1, 2))]
+    assert about(track(1, range(50)), track(2, range(80, 120), x=700.0)) == []
+    assert about(track(1, range(50)), track(2, range(280, 300), x=350.0)) == []
+
+
+def test_nothing_breaks_over_a_cut_or_at_the_edge_of_the_picture():
+    cut = Video(300, 30.0, (800, 400), cuts=(60,))
+    assert about(track(1, range(50)), track(2, range(80, 120)), video=cut) == []
+    assert about(track(1, range(50), x=740.0), track(2, range(80, 120), x=740.0)) == []
+
+
+def test_a_stretch_of_faint_sightings_or_none_is_told():
+    faint = track(1, range(100), score=lambda f: 0.2 if 30 <= f < 45 else 0.9)
+    assert about(faint) == [(Reason.WEAK, 30, 44, (1,))]
+    gap = track(1, range(100), origin=lambda f: Origin.INTERPOLATED if 30 <= f < 45 else Origin.DETECTED)
+    assert about(gap) == [(Reason.WEAK, 30, 44, (1,))]
+    assert about(track(1, range(100), score=lambda f: 0.2 if 30 <= f < 34 else 0.9)) == []
+
+
+def test_what_was_carried_to_the_edge_of_the_picture_is_told():
+    leaving = track(1, range(50), x=740.0, origin=lambda f: Origin.TRACKED if f >= 46 else Origin.DETECTED)
+    assert about(leaving) == [(Reason.EDGE, 46, 49, (1,))]
+
+
+def test_faces_that_lie_on_one_another_are_told_and_so_are_people():
+    for label in ("face", "person"):
+        one, other = track(1, range(50), label=label), track(2, range(40, 90), x=320.0, label=label)
+        assert about(one, other) == [(Reason.CROSSING, 40, 49, (1, 2))]
+
+
+def test_a_face_of_few_pixels_is_told_and_a_small_dog_is_not():
+    assert about(track(1, range(10), size=8.0)) == [(Reason.SMALL, 0, 9, (1,))]
+    assert about(track(1, range(10), size=8.0, label="dog")) == []
+
+
+def test_a_cut_while_something_is_followed_is_told():
+    cut = Video(300, 30.0, (800, 400), cuts=(60, 200))
+    assert about(track(1, range(60)), track(2, range(60, 90)), video=cut) == [
+        (Reason.CUT, 59, 60, (1,)),
+        (Reason.CUT, 59, 60, (2,)),
+    ]
+
+
+def test_what_was_seen_surely_and_became_no_track_is_told():
+    box = (100.0, 100.0, 200.0, 200.0)
+    rest = left_over([(5, box, 0.55), (6, box, 0.55), (20, box, 0.55), (40, box, 0.2)])
+    assert about(rest=rest) == [(Reason.DROPPED, 5, 6, ()), (Reason.DROPPED, 20, 20, ())]
+
+
+def test_the_larger_and_the_graver_come_first():
+    tracks = (track(1, range(10), x=10.0, size=8.0), track(2, range(100, 150)), track(3, range(160, 200)))
+    assert [d[0] for d in about(*tracks)] == [Reason.BROKEN, Reason.SMALL]
+    large = about(track(1, range(100), size=8.0, score=0.2), track(2, range(100), x=500.0, size=80.0, score=0.2))
+    assert [d[3] for d in large if d[0] is Reason.WEAK] == [(2,), (1,)]
+
+
+def test_the_file_says_ranks_times_and_the_share_of_the_video():
+    doubts = [Doubt(Reason.WEAK, "face", 10, 19, (4,), 0.5), Doubt(Reason.SMALL, "face", 15, 29, (5,), 0.3)]
+    value = doubts_to_json(doubts, VIDEO, np.arange(300) * 1001)
+    assert (value["frames"], value["share"], value["cuts"]) == (20, pytest.approx(20 / 300, abs=1e-4), [])
+    assert value["doubts"][0] == {
+        "rank": 1,
+        "reason": "weak",
+        "label": "face",
+        "first_frame": 10,
+        "last_frame": 19,
+        "start_pts": 10010,
+        "end_pts": 19019,
+        "tracks": [4],
+    }
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20), st.floats(0, 1))))
+def test_frames_in_doubt_are_counted_once(spans):
+    doubts = [Doubt(Reason.WEAK, "face", first, first + more, (1,), urgency) for first, more, urgency in spans]
+    assert frames_in(doubts) == len({f for d in doubts for f in range(d.first_frame, d.last_frame + 1)})
+    assert [d.urgency for d in ranked(doubts)] == sorted((d.urgency for d in doubts), reverse=True)
