@@ -183,6 +183,18 @@ def own_settings(services: Services, folder: Path, **more: Any) -> Iterator[Sett
         services.postgres.drop(database)
 
 
+def problem(answer: httpx.Response, status: int) -> dict[str, object]:
+    """The answer is a problem in the one form."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert {"type", "title", "status", "detail", "hint"} <= body.keys()
+    assert body["status"] == status
+    assert body["detail"]
+    assert body["hint"]
+    return body
+
+
 @contextmanager
 def served(settings: Settings, *, receiver: bool = False, app: FastAPI | None = None) -> Iterator[Served]:
     """A server on a free port of this machine; `receiver` has finished uploads checked, as in earnest."""
