@@ -6,7 +6,7 @@ A head is looked for nowhere else: a person without a face starts no face track,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from evidence.track import BoxXYXY, Origin, Track, TrackBox
@@ -33,10 +33,38 @@ def head_of(person: BoxXYXY, picture_height: float) -> BoxXYXY:
     return (x0, y0, x1, y0 + min(height, max(share * height, _OF_WIDTH * width)))
 
 
-def heads_of(person: Track, picture_height: float) -> Track:
-    """The track of a person's head, frame by frame under the person's number."""
-    boxes = tuple(replace(box, box_xyxy=head_of(box.box_xyxy, picture_height)) for box in person.boxes)
-    return replace(person, boxes=boxes)
+def heads_of(person: Track, picture_height: float, faces: Iterable[Track] = ()) -> Track:
+    """The track of a person's head, frame by frame under the person's number.
+
+    `faces` are those of this person and of nobody else (`owners`): where one is there, the head is around it.
+    """
+    own = list(faces)
+
+    def head(box: TrackBox) -> BoxXYXY:
+        near = [
+            face for track in own if (face := _at(track, box.frame)) and sits_on(face.box_xyxy, box.box_xyxy, picture_height)
+        ]
+        around = [_head(face.box_xyxy, box.box_xyxy, box.box_xyxy, 0) for face in near]
+        if not around:
+            return head_of(box.box_xyxy, picture_height)
+        x0, y0, x1, y1 = zip(*around, strict=True)
+        return (min(x0), min(y0), max(x1), max(y1))
+
+    return replace(person, boxes=tuple(replace(box, box_xyxy=head(box)) for box in person.boxes))
+
+
+def owners(tracks: Sequence[Track], picture_height: float) -> dict[int, list[Track]]:
+    """The faces that sit on a person, by the person's number: only faces that sit on no second one for long."""
+    people = [track for track in tracks if track.label == PERSON]
+    found: dict[int, list[Track]] = {}
+    for face in (track for track in tracks if track.label == FACE):
+        seen = [box for box in face.boxes if box.origin is Origin.DETECTED]
+        if len(seen) < _LEAST_SIGHTINGS:
+            continue
+        votes = sorted(_votes(seen, people, picture_height), key=lambda vote: -vote[0])[:2]
+        if votes and 2 * votes[0][0] > len(seen) and all(4 * other < len(seen) for other, _ in votes[1:]):
+            found.setdefault(votes[0][1].id, []).append(face)
+    return found
 
 
 _LEAST_SIGHTINGS = 3
@@ -126,14 +154,19 @@ def _left_over_the_top(face: BoxXYXY, person: BoxXYXY, now: BoxXYXY, picture_hei
 
 def _person_under(seen: Sequence[TrackBox], people: Sequence[Track], height: float) -> Track | None:
     """On whom the face sat in more than half of these sightings."""
-    first, last = min(box.frame for box in seen), max(box.frame for box in seen)
-    people = [person for person in people if person.boxes[0].frame <= last and first <= person.boxes[-1].frame]
-    votes = [
-        (sum(bool((at := _at(person, box.frame)) and sits_on(box.box_xyxy, at.box_xyxy, height)) for box in seen), person)
-        for person in people
-    ]
+    votes = _votes(seen, people, height)
     most, best = max(votes, key=lambda vote: (vote[0], -vote[1].id), default=(0, None))
     return best if 2 * most > len(seen) else None
+
+
+def _votes(seen: Sequence[TrackBox], people: Sequence[Track], height: float) -> list[tuple[int, Track]]:
+    """On how many of these sightings the face sat on each of the people who were there."""
+    first, last = min(box.frame for box in seen), max(box.frame for box in seen)
+    return [
+        (sum(bool((at := _at(person, box.frame)) and sits_on(box.box_xyxy, at.box_xyxy, height)) for box in seen), person)
+        for person in people
+        if person.boxes[0].frame <= last and first <= person.boxes[-1].frame
+    ]
 
 
 def _head(face: BoxXYXY, person: BoxXYXY, now: BoxXYXY, frames: int) -> BoxXYXY:

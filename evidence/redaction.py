@@ -221,10 +221,11 @@ class Masks:
         self._redaction = redaction
         margin = redaction.margin
         height = math.inf if size_wh is None else size_wh[1]
+        hidden = [track for track in tracks if redaction.hides(track)]
+        faces_of = heads.owners(hidden, height) if any(map(redaction.only_the_head, hidden)) else {}
         hidden = [
-            heads.heads_of(track, height) if redaction.only_the_head(track) else track
-            for track in tracks
-            if redaction.hides(track)
+            heads.heads_of(track, height, faces_of.get(track.id, ())) if redaction.only_the_head(track) else track
+            for track in hidden
         ]
         self._playback = Playback(hidden, margin.before_frames, margin.after_frames)
 
