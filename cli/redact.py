@@ -131,6 +131,10 @@ def _check_places(output: Path, report: Path | None, *others: Path) -> None:
 def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{output}: {redaction.in_words()} hidden. A draft: watch it before it leaves your hands.")
+    if whole["missing"]:
+        console.print(f"Of the file itself, {whole['missing']}.")
+    if whole["damage_count"]:
+        console.print(f"{whole['damage_count']} place(s) of it can't be decoded; the first: {whole['damage'][0]}.")
     for missing in whole["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}")
     second_look.show(console, whole["second_look"], output)

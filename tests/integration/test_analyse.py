@@ -214,6 +214,24 @@ def test_a_folder_that_is_not_there_is_not_made(clip, offline, capsys):
     assert not (offline / "copy.mp4").exists()
 
 
+def test_of_a_file_that_was_cut_off_the_rest_is_redacted_and_what_is_missing_is_said(offline, capsys):
+    whole = pan_clip(offline / "whole.mp4", frames=40)
+    with av.open(str(whole)) as source, av.open(str(offline / "cut.mkv"), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    data = (offline / "cut.mkv").read_bytes()
+    (offline / "cut.mkv").write_bytes(data[: len(data) // 2])
+    assert exhibit("redact", offline / "cut.mkv", "-o", offline / "copy.mp4", "--report", offline / "r.json") in (0, 3)
+    said = " ".join(capsys.readouterr().out.split())
+    report = json.loads((offline / "r.json").read_text())
+    assert f"the last {len(data) - len(data) // 2:,} bytes of the recording are missing" in report["missing"]
+    assert report["missing"] in said
+    assert 5 < report["frames_in"] == report["frames_out"] == len(luma(offline / "copy.mp4")) < 40
+
+
 def test_where_files_can_not_be_linked_a_result_appears_whole_and_nothing_is_overwritten(tmp_path, monkeypatch):
     def refused(*_):
         raise OSError(errno.EPERM, "Operation not permitted")

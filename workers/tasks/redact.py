@@ -10,7 +10,8 @@ In `out`: `redacted.mp4` and `report.json`::
      "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "models", "audio": [lines], "video": [lines],
      "copied": {"groups_copied", "groups_encoded", "groups_begun", "frames_copied", "frames_encoded",
                 "encoded_as_a_whole": why or ""},
-     "left_out": [lines], "damage": [lines], "damage_count", "encoding", "size_wh", "shift_s"}
+     "left_out": [lines], "missing": what the file lacks, "damage": [lines], "damage_count", "encoding", "size_wh",
+     "shift_s"}
 
 Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks
 can't be painted ends the task with an error and leaves no video.
@@ -28,6 +29,7 @@ from evidence.mediatime import MediaTime
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
 from media.frames import Frame, FrameReader, Picture
+from media.missing import missing_part
 from media.render import Written, render
 from media.smart import StrictReader, render_smart
 from media.smart_plan import Copied, NotSmart, Plan, plan_for
@@ -52,6 +54,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     report = {
         **covering.report(params, redaction, analysis, brush, written, copied),
         "left_out": left_out(original, job.stream_index),
+        "missing": missing_part(original),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
     return report

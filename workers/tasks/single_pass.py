@@ -38,6 +38,7 @@ from evidence.redaction import AudioPolicy, BoxXYXY, Masks, Redaction
 from evidence.wire import track_to_json
 from media.ahead import ahead
 from media.frames import Frame, FrameReader, Picture, read_frames
+from media.missing import missing_part
 from media.render import render
 from media.smart_plan import Copied
 from media.sound import SoundTracks
@@ -85,6 +86,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     report = {
         **covering.report(params, redaction, analysis, passing.brush, written, _COPIED),
         "left_out": left_out(original, stream),
+        "missing": missing_part(original),
         "speed": watch.report(written.frames),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
