@@ -43,12 +43,13 @@ from evidence.redaction import BoxXYXY, Masks, Redaction
 from evidence.track import Playback, Track
 from evidence.wire import moment_to_json, redaction_from_json, track_to_json
 from media.frames import Frame, FrameReader, read_frames
-from media.probe import main_stream
 from media.stills import cropped, save_jpeg, shrunk
 from workers.tasks import analysis as analyses
 from workers.tasks.thumbnails import frames_at
 
 LOOKS_PER_S = 5
+_PICTURE_STREAM = 0
+"""REDACT writes the picture first, then the sound."""
 _PICTURES = 200
 _SEEK_OVER_S = 2
 """Copies have a key frame that often."""
@@ -63,7 +64,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     except (KeyError, ValueError, TypeError) as exc:
         raise BadInput(f"the redaction of the copy can't be understood: {exc}") from exc
     look = _Look(analysis, redaction, params["detectors"])
-    with read_frames(copy, main_stream(copy, **analyses.pixel_limit(params)), cuts=(), **analyses.limits(params)) as reader:
+    with read_frames(copy, _PICTURE_STREAM, cuts=(), **analyses.limits(params)) as reader:
         every = max(1, round(reader.rate / LOOKS_PER_S))
         decoded = _look_through(reader, look, every, analysis.frame_count, progress)
     if decoded != analysis.frame_count:
@@ -189,15 +190,20 @@ class _Ends:
 
     def closed(self, frame: int, before: Sequence[BoxXYXY], now: Sequence[BoxXYXY]) -> bool:
         """Whether a mask starts on this frame where one ended a moment ago: between them there was a hole."""
-        started = [mask for mask in now if not hidden_share(mask, before)]
+        started = [mask for mask in now if not _touched(mask, before)]
         self._ended = [end for end in self._ended if frame - end[0] < self._within]
-        hole = any(hidden_share(mask, [end for _, end in self._ended]) for mask in started)
-        self._ended += [(frame, mask) for mask in before if not hidden_share(mask, now)]
+        hole = any(_touched(mask, [end for _, end in self._ended]) for mask in started)
+        self._ended += [(frame, mask) for mask in before if not _touched(mask, now)]
         return hole
 
 
 def _is_new(hit: Hit, known: Iterable[Hit]) -> bool:
-    return all(hidden_share(hit.box_xyxy, [other.box_xyxy]) == 0 for other in known if other.label == hit.label)
+    return not _touched(hit.box_xyxy, (other.box_xyxy for other in known if other.label == hit.label))
+
+
+def _touched(box: BoxXYXY, others: Iterable[BoxXYXY]) -> bool:
+    x0, y0, x1, y1 = box
+    return any(x0 < other[2] and other[0] < x1 and y0 < other[3] and other[1] < y1 for other in others)
 
 
 def _hits(frame: Frame, spec: Mapping[str, Any], detector: Detector) -> Iterator[Hit]:
@@ -228,7 +234,7 @@ def _pictures(
     for number, finding in surest:
         wanted[copy_pts[finding.best.frame]].append((number, finding))
     if wanted:
-        for frame in frames_at(copy, main_stream(copy, **limit), sorted(wanted), **limit, seek_over_s=_SEEK_OVER_S):
+        for frame in frames_at(copy, _PICTURE_STREAM, sorted(wanted), **limit, seek_over_s=_SEEK_OVER_S):
             for number, finding in wanted[frame.pts]:
                 crop = cropped(frame.rgb(), finding.best.box_xyxy, _AROUND)
                 save_jpeg(shrunk(crop, (_PICTURE_PX, _PICTURE_PX)), out / f"finding-{number}.jpg")
