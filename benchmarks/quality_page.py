@@ -170,8 +170,8 @@ _PERSONS = """## Persons
 
 `exhibit analyse --labels person`, each frame's boxes matched one to one with the truth at an overlap of 0.5. *IDF1* says
 how much of each person has one identity throughout. `pets_s2l1_a` is a calm camera high above ten people. `drone_person12`
-is a real drone at 10 frames a second over one person, labelled on the first 201 of its 541 frames: so only recall is told, and
-no target was set.
+is a real drone at 10 frames a second over one person, labelled on the first 201 of its 541 frames: so only recall is told,
+and no target was set.
 """
 
 _KNIVES = """## Knives
