@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from evidence.wire import track_from_json
 from tests.panning import pan_clip
 
 FRAMES = 40
+WEIGHTS = Path(os.environ.get("EXHIBIT_MODELS_DIR", "/nonexistent"))
+HAS_WEIGHTS = (WEIGHTS / "yolo11n.pt").is_file()
+FACES = ((365, 190), (592, 100))
+"""Their middles in the photograph that the clip moves over, in its pixels."""
 
 
 def exhibit(*arguments: str | Path) -> int:
@@ -78,7 +83,7 @@ def open_on(place: Path, copy: Path, track: Track) -> list[bool]:
 
 def redacted(place: Path, copy: Path, *arguments: str) -> dict[str, Any]:
     report = copy.with_suffix(".json")
-    assert exhibit("redact", place / "clip.mp4", "-o", copy, "--report", report, *arguments) == 0
+    assert exhibit("redact", place / "clip.mp4", "-o", copy, "--report", report, "--no-second-look", *arguments) == 0
     said: dict[str, Any] = json.loads(report.read_bytes())
     return said
 
@@ -167,3 +172,21 @@ def test_the_tracks_of_another_file_are_refused(place: Path, tmp_path: Path, cap
         assert exhibit("redact", place / "clip.mp4", "-o", tmp_path / "copy.mp4", "--tracks", broken) == 2
         assert "no analysis that can be used" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "copy.mp4").exists()
+
+
+def test_with_weights_heads_are_hidden_and_bodies_are_not(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not HAS_WEIGHTS:
+        pytest.skip("no weights in EXHIBIT_MODELS_DIR")
+    monkeypatch.setenv("EXHIBIT_MODELS_DIR", str(WEIGHTS))
+    said = redacted(place, tmp_path / "copy.mp4", "--what", "heads")
+    assert said["tracks_hidden"]["person"] >= 2
+    assert said["tracks_hidden"]["face"] >= 2
+    assert {line["what"] for line in said["not_looked_for"]} == {"plates"}
+    before, after = luma(place / "clip.mp4"), luma(tmp_path / "copy.mp4")
+    for number, (was, now) in enumerate(zip(before, after, strict=True)):
+        for x, y in FACES:
+            left = x - int(128 * (0.5 + 0.5 * np.sin(number / 40)))
+            assert now[y - 25 : y + 25, left - 20 : left + 20].max() < 40, f"frame {number}"
+        assert np.abs(now[340:].astype(int) - was[340:]).mean() < 12, f"frame {number}: their arms are open"
