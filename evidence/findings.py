@@ -21,9 +21,9 @@ HIDDEN_FROM = 0.5
 _SAMPLES = 16
 _NEIGHBOURS = 2
 """Two hits on three looks in a row are a finding."""
-_LOST, _NEAR, _ALIKE = 4, 1.0, 1.8
-"""Looks after which a thing is another one; how far it may go from look to look, in its own sizes; how much larger or
-smaller it may appear."""
+_LOST, _NEAR, _ALIKE = 3, 1.0, 1.8
+"""Looks after which a thing is another one; how far it may go in one look, in its own sizes; how much larger or smaller
+it may appear. Rather two places for one thing than one for two: a person looks at a place once."""
 
 
 NOT_LOOKED: Mapping[str, Any] = {"models": [], "not_looked_for": [], "open": 0, "findings": []}
@@ -92,7 +92,7 @@ def findings(hits: Iterable[Hit], looked_at: Sequence[int], every: int, sure: Ma
             looks = (hit.frame - chain[-1].frame) / every
             if chain[-1].label == hit.label and 0 < looks <= _LOST:
                 apart = _apart(chain[-1].box_xyxy, hit.box_xyxy)
-                if apart <= _NEAR * max(1.0, looks):
+                if apart <= _NEAR * max(1.0, looks / 2):
                     near.append((apart, number))
         if near:
             chains[min(near)[1]].append(hit)

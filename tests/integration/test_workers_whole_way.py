@@ -124,6 +124,9 @@ def test_a_clip_goes_the_whole_way_without_yolo_weights_and_says_what_it_did_not
         assert store.digest(output.key).hex == output.sha256
     assert outputs["DRAFT-redacted.mp4"].details["draft"] is True
     assert "objects" in {line["what"] for line in outputs["DRAFT-redacted.mp4"].details["not_looked_for"]}
+    looked = outputs["DRAFT-redacted.mp4"].details["report"]["second_look"]
+    assert ([m["name"] for m in looked["models"]], looked["frames_decoded"]) == (["centerface"], 30)
+    assert json.loads(b"".join(store.read(outputs["DRAFT-report.json"].key)))["second_look"] == looked
     tracks = index.tracks(exhibit.id)
     assert {track.label for track in tracks} == {"face"}
     assert all(track.thumbnail_output in outputs for track in tracks)
