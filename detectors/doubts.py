@@ -26,8 +26,8 @@ _URGENCY = {
 }
 _LARGE = 0.1
 """Share of the picture's longer side from which a thing counts fully: a face across the room shows more than a dot."""
-_SMALL = 0.0125
-"""The same, under which a face is near what the models can see: 12 pixels of the 960 that they look at."""
+_SMALL = 0.0104
+"""The same, under which a face is near what the models can see: 10 pixels of the 960 that they look at."""
 _BROKEN_S, _NEAR = 5.0, 3.0
 """So soon and so near (in its own sizes) another track is taken for the rest of one that broke."""
 _WEAK_S = 1 / 3

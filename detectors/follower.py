@@ -28,11 +28,13 @@ LOOK_AHEAD = 1.0
 _SAME_THING = 0.8
 """Boxes of one frame and kind that overlap so much are two answers for one thing."""
 _GROW_OVERLAP = 0.2
+"""Of a faint sighting with the place where a thing was thought to be before its first."""
 _GROW_REACH = 5
 """Frames without a sighting that a track reaches back over, at 30 a second."""
 _NEXT_FRAMES = 3
-"""So soon a thing may be found twice as far away: a fast one, or a shaken camera, leaves its own box behind."""
+"""So soon a thing may be found further away: a fast one leaves its own box behind."""
 _LIKE_SIZE = 1.6
+"""Two sightings of one thing that lie apart differ in size by this factor at most."""
 
 Given = tuple[int, str, TrackBox]
 """The number of a track, its label as it seems so far, and its box."""

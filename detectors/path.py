@@ -15,21 +15,25 @@ from evidence.track import Origin
 Place = npt.NDArray[np.float64]
 """A box (x0, y0, x1, y1) where a still camera would see it. Units: pixels of the upright picture."""
 
+# Source of the figures: docs/adr/0004-trackers.md
+_LARGE, _STRONG_ENOUGH, _OFTEN_ENOUGH = 0.04, 0.33, 5
+"""What is larger than this share of the picture's longer side must be seen once this strongly, or this often surely."""
 _FAST = 0.25
 """Box sizes per frame; what is slower stays under the margin that a mask has in time."""
-_LARGE, _STRONG_ENOUGH, _OFTEN_ENOUGH = 0.04, 0.33, 5
+_LEAST_SEEN_OF_A_DASH, _STRONG, _DASH_FRAMES = 3, 0.4, 2
+"""A dash is believed of what was seen so often and so strongly; its speed is that of its last two frames."""
 _SWEEP = (0.5, 3.5)
 """What was leaving speeds up, and what comes in slows down: so much slower or faster than its last speed it may be."""
-_LEAST_SEEN_OF_A_DASH = 3
-_STRONG = 0.4
 _ASIDE = 0.3
+"""A dash goes along one side of the picture when the other side's part of it is smaller than this share."""
 _GONE = 0.98
+"""Share of its box that is beyond the picture's edge when it is gone."""
 _STEADY, _STEADY_SHARE = 0.9, 0.75
-_DASH_FRAMES = 2
+"""A box is at least so much of the size that this share of the boxes around it don't surpass."""
 _SOONER_LATER = 0.5
-"""Frames."""
+"""Frames by which a thing in a gap may be ahead of the straight line, or behind."""
 _CUT_OFF = 0.08
-"""Box sizes."""
+"""Box sizes between a box and the picture's edge, up to which the edge cuts the thing off."""
 _AHEAD_FRAMES = 8
 """How far a place is thought ahead along its speed; after that it stays."""
 

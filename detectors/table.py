@@ -43,7 +43,8 @@ class SegmentSeen:
     frame_pts: npt.NDArray[np.int64]
     detections: Detections
     about: dict[str, Any]
-    """`start_pts` (where it was cut), `size_wh`, `models`, `looked_for`, `not_looked_for`, `damage` as JSON values."""
+    """`start_pts` (where it was cut), `size_wh`, `models`, `looked_for`, `not_looked_for`, `damage`, and `motion`
+    (`detectors.motion.recorded`), as JSON values."""
 
 
 def write_raw(seen: SegmentSeen, path: Path) -> None:
