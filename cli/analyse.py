@@ -30,6 +30,10 @@ from workers.alone import MADE, TRACKS, Bench
 ANNOTATED = "annotated.mp4"
 _TRACKS_SHOWN = 40
 
+EveryFrame = Annotated[
+    bool, typer.Option("--every-frame", help="Look at every frame, also where the camera and all that is seen stand still.")
+]
+
 
 def analyse(
     file: Annotated[Path, typer.Argument(help="A video.", dir_okay=False)],
@@ -45,6 +49,7 @@ def analyse(
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Make annotated.mp4 as well, with everything drawn in.")
     ] = False,
+    every_frame: EveryFrame = False,
     as_json: Annotated[bool, typer.Option("--json", help="Say the result as JSON, and nothing else.")] = False,
 ) -> None:
     """Find people, vehicles, faces and plates in one video, without any server.
@@ -65,7 +70,7 @@ def analyse(
     for name in names:
         if (out / name).exists():
             raise Conflict(f"{out / name} is there already", hint="Choose another folder for --out, or move the old result.")
-    with bench(out.absolute().parent, quiet=as_json) as work:
+    with bench(out.absolute().parent, quiet=as_json, every_frame=every_frame) as work:
         sha256 = sha256_of(file)
         analysis = work.analyse(file.absolute(), wanted, sha256)
         made = [analysis.folder / name for name in MADE]
@@ -92,7 +97,7 @@ def analyse(
 
 
 @contextmanager
-def bench(beside: Path, *, quiet: bool) -> Iterator[Bench]:
+def bench(beside: Path, *, quiet: bool, every_frame: bool = False) -> Iterator[Bench]:
     """A bench with a scratch folder on the file system of the result; nothing of it stays, Ctrl-C and SIGTERM included.
 
     Raises: BadInput when there is no folder `beside`.
@@ -101,7 +106,7 @@ def bench(beside: Path, *, quiet: bool) -> Iterator[Bench]:
     before = signal.signal(signal.SIGTERM, _end)
     try:
         with tempfile.TemporaryDirectory(prefix=".exhibit-", dir=beside) as scratch:
-            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet))
+            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet), every_frame)
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from cli import second_look
-from cli.analyse import bench, check_folder, check_readable, put, sha256_of
+from cli.analyse import EveryFrame, bench, check_folder, check_readable, put, sha256_of
 from cli.exit_codes import ExitCode
 from cli.hiding import NOTHING, Choice, Found
 from evidence.errors import BadInput, Conflict
@@ -56,6 +56,7 @@ def redact(
     style: Annotated[Style, typer.Option(help="How; blur and pixelation can be undone in part.")] = Style.SOLID,
     audio: Annotated[AudioPolicy, typer.Option(help="Keep the sound or leave it out.")] = AudioPolicy.KEEP,
     report: _Report = None,
+    every_frame: EveryFrame = False,
     no_smart: _NoSmart = False,
     no_second_look: _NoSecondLook = False,
     mend: _Mend = False,
@@ -83,7 +84,7 @@ def redact(
     check_readable(file)
     choice = Choice.read(what, keep_track or (), only_track or (), region or (), reason, tracks)
     _check_places(output, report, *([] if no_second_look else [second_look.pictures_place(output)]))
-    with bench(output.absolute().parent, quiet=as_json) as work:
+    with bench(output.absolute().parent, quiet=as_json, every_frame=every_frame) as work:
         source = sha256_of(file)
         found = None if tracks is None else Found.read(tracks, source, work.scratch)
         redaction = choice.redaction(work, found, style, audio)

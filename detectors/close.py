@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.detector import Boxes, Picture, Scores, View, suppress
+from detectors.plan import Now, Record
 
 SHEET = (768, 576)
 """Sides of the sheet, the longer one along the picture's."""
@@ -21,8 +22,8 @@ _WIDEST, _LEAST = 1920, 1280
 """Longer side of the picture as the tiles show it: its own, within these."""
 _OVERLAP = 64
 """Least overlap of neighbouring tiles: a small face lies whole in one of them."""
-_EVERY = 4
-"""Frames from one tile to the next, and from one sheet of faces to the next."""
+_EVERY, _TILES_AT, _FACES_AT = 4, 1, (0, 2)
+"""Of every four frames one has a look at a tile, and two at sheets of faces."""
 GLIMPSE = 0.5
 """Share of the least score from which something in a tile is worth a closer look."""
 _CELL = 192
@@ -30,8 +31,12 @@ _ENLARGED = 2
 _SMALL = 48
 """Longest side, in pixels of the tiles, of a face that is worth a close look: the whole look finds larger ones."""
 _SAME = 0.3
+_STEP = 1.5
+"""Sides of a face that it may have moved since it was last seen."""
 _EDGE = 4
 """Pixels of a cell in which the middle of a face can't be trusted."""
+_STAYS, _LONGEST_REST = 0.25, 16
+"""Sides of itself by which a face that stays may move, and frames: a poster needs no look every other frame."""
 _MISSES_SURE, _MISSES_FAINT = 4, 1
 """Close looks in a row that may see nothing before a face is given up."""
 
@@ -49,18 +54,27 @@ class _Known:
     looked: int
     """Number of the frame of the last close look; before the first: of the frame in which it was found, less a lot."""
     misses: int = 0
+    rest: int = 2
+    """Frames from one close look to the next: more and more while the face stays where it is."""
 
 
 class CloseLooks:
     """Remembers the small faces of a video, and says at each frame what a close look adds. Frames come in order."""
 
     def __init__(
-        self, look: Callable[[Picture], tuple[Boxes, Scores]], size_wh: tuple[int, int], low: float, threshold: float
+        self,
+        look: Callable[[Picture], tuple[Boxes, Scores]],
+        size_wh: tuple[int, int],
+        low: float,
+        threshold: float,
+        looks: Record,
     ) -> None:
         """`look` gives boxes in pixels of a sheet, and their scores from GLIMPSE × `low` on.
 
-        `low`: the least score that is given on; `threshold`: the one that starts a track.
+        `low`: the least score that is given on; `threshold`: the one that starts a track; `looks`: where what was
+        looked at is written down.
         """
+        self._looks = looks
         self._look, self._size_wh, self._low, self._threshold = look, size_wh, low, threshold
         longest = max(size_wh)
         self._scale = min(_WIDEST, max(_LEAST, longest)) / longest
@@ -68,21 +82,26 @@ class CloseLooks:
         self._side = round(_CELL / _ENLARGED / self._scale)
         self._tiles = tiles(size_wh, self.sheet_wh, self._scale)
         self._known: list[_Known] = []
-        self._number = -1
+        self._number = 0
         self._next_tile = 0
 
-    def at(self, view: View, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
-        """What is seen closely in this frame, after the whole look that found `box` and `score`."""
-        self._number += 1
+    @property
+    def largest(self) -> float:
+        """Longest side, in pixels of the picture, of a face that is looked at closely."""
+        return _SMALL / self._scale
+
+    def at(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
+        """What is seen closely in this frame, after the whole look, if there was one, that found `box` and `score`."""
+        self._number = now.number
         sure = score >= self._threshold
         missing = self._meet(box[sure & self._small(box)], score[sure & self._small(box)])
         if view.upright_size_wh != self._size_wh or min(self._size_wh) < self._side:
             return box[:0], score[:0]
         turn = self._number % _EVERY
-        if turn == 0:
+        if turn == _TILES_AT:
             found = self._tile(view)
-        elif turn == _EVERY // 2 and missing:
-            found = self._faces(view, missing)
+        elif turn in _FACES_AT and (due := [k for k in missing if now.number - k.looked >= k.rest or not now.calm]):
+            found = self._faces(view, due)
         else:
             return box[:0], score[:0]
         kept = found[1] >= self._low
@@ -94,6 +113,7 @@ class CloseLooks:
         w, h = (min(most, round(side * self._scale)) for most, side in zip(self.sheet_wh, (x1 - x0, y1 - y0), strict=True))
         sheet = np.zeros((self.sheet_wh[1], self.sheet_wh[0], 3), np.uint8)
         sheet[:h, :w] = view.part_rgb((x0, y0, x1, y1), (w, h))
+        self._looks.add("tile", self.sheet_wh, self._number)
         box, score = self._look(sheet)
         box = np.clip(box / self._scale, 0, [x1 - x0, y1 - y0] * 2).astype(np.float32) + np.array([x0, y0] * 2, np.float32)
         small = self._small(box)
@@ -101,10 +121,13 @@ class CloseLooks:
         self._meet(box, score)
         return box, score
 
-    def _faces(self, view: View, missing: Sequence[_Known]) -> tuple[Boxes, Scores]:
-        columns, rows = (side // _CELL for side in self.sheet_wh)
-        chosen = sorted(missing, key=lambda known: (not known.sure, known.looked, -known.score))[: columns * rows]
-        sheet = np.zeros((self.sheet_wh[1], self.sheet_wh[0], 3), np.uint8)
+    def _faces(self, view: View, due: Sequence[_Known]) -> tuple[Boxes, Scores]:
+        columns, rows = (side // _CELL for side in SHEET)
+        surely = sum(known.sure for known in due)
+        rows = min(rows, max(1, -(-surely // columns)))
+        chosen = sorted(due, key=lambda known: (not known.sure, known.looked, -known.score))[: columns * rows]
+        before = [known.box for known in chosen]
+        sheet = np.zeros((rows * _CELL, columns * _CELL, 3), np.uint8)
         corners = []
         for number, known in enumerate(chosen):
             row, column = divmod(number, columns)
@@ -116,6 +139,7 @@ class CloseLooks:
             corners.append((x, y))
             part = view.part_rgb((x, y, x + self._side, y + self._side), (_CELL, _CELL))
             sheet[row * _CELL : (row + 1) * _CELL, column * _CELL : (column + 1) * _CELL] = part
+        self._looks.add("faces", (columns * _CELL, rows * _CELL), self._number)
         box, score = self._look(sheet)
         middle_xy = (box[:, :2] + box[:, 2:]) / 2
         cell = (middle_xy // _CELL).astype(int)
@@ -134,23 +158,27 @@ class CloseLooks:
         kept = small[suppress(box[small], score[small], np.zeros(len(small), np.int64), _SAME, len(small))]
         box, score = box[kept], score[kept]
         self._meet(box, score)
+        for known, box_before in zip(chosen, before, strict=True):
+            stays = float(_apart(known.box[None], box_before[None])[0, 0]) <= _STAYS
+            known.rest = min(_LONGEST_REST, 2 * known.rest) if stays and known.misses == 0 else 2
         self._known = [k for k in self._known if k.misses < (_MISSES_SURE if k.sure else _MISSES_FAINT)]
         return box, score
 
     def _meet(self, box: Boxes, score: Scores) -> list[_Known]:
         """Take in what was found; the faces known before that were not among it."""
-        missing = list(self._known)
-        for found, sure in zip(box, score.tolist(), strict=True):
-            near = [known for known in self._known if _near(known.box, found)]
-            if near:
-                known = min(near, key=lambda k: float(np.abs(k.box - found).sum()))
+        before = list(self._known)
+        met: set[int] = set()
+        apart = _apart(box, np.array([known.box for known in before], np.float32).reshape(-1, 4))
+        for number, (found, sure) in enumerate(zip(box, score.tolist(), strict=True)):
+            nearest = int(apart[number].argmin()) if before else -1
+            if before and apart[number, nearest] <= _STEP:
+                known = before[nearest]
                 known.box, known.score, known.misses = found, sure, 0
                 known.sure = known.sure or sure >= self._threshold
-                if known in missing:
-                    missing.remove(known)
+                met.add(nearest)
             else:
                 self._known.append(_Known(found, sure, sure >= self._threshold, self._number - 1000))
-        return missing
+        return [known for number, known in enumerate(before) if number not in met]
 
     def _small(self, box: Boxes) -> np.ndarray:
         small: np.ndarray = (box[:, 2:] - box[:, :2]).max(axis=1, initial=0) * self._scale <= _SMALL
@@ -171,7 +199,9 @@ def tiles(size_wh: tuple[int, int], sheet_wh: tuple[int, int], scale: float) -> 
     return [(x, y, x + w, y + h) for y, h in along[1] for x, w in along[0]]
 
 
-def _near(one: Boxes, other: Boxes) -> bool:
-    """Whether two boxes can be one face a few frames apart: middles within one and a half sides."""
-    away = np.abs((one[:2] + one[2:]) - (other[:2] + other[2:])).max() / 2
-    return bool(away <= 1.5 * max(1.0, float((one[2:] - one[:2]).max()), float((other[2:] - other[:2]).max())))
+def _apart(one: Boxes, other: Boxes) -> np.ndarray:
+    """How far the middles lie apart, by the larger one's longer side. Shape: (n, 4), (m, 4) to (n, m)."""
+    middles = (one[:, None, :2] + one[:, None, 2:] - other[None, :, :2] - other[None, :, 2:]) / 2
+    sides = [np.maximum(1, (box[:, 2:] - box[:, :2]).max(axis=1, initial=1)) for box in (one, other)]
+    away: np.ndarray = np.abs(middles).max(axis=2, initial=0) / np.maximum(sides[0][:, None], sides[1][None, :])
+    return away

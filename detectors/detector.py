@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from detectors.plan import Now, Record
+
 STRIDE = 32
 """Networks here halve their input five times: both sides of it are multiples of this."""
 
@@ -95,8 +97,13 @@ class Detector(Protocol):
         """One picture by itself. Shape: `picture`: (h, w, 3), RGB, upright."""
         ...
 
-    def look(self, view: View) -> Found:
-        """The next frame of a video. Units: boxes in pixels of the upright picture."""
+    @property
+    def looks(self) -> Record:
+        """Which looks were taken, at which frames of the video."""
+        ...
+
+    def look(self, view: View, now: Now) -> Found:
+        """The next frame of a video, as far as a look at it is due. Units: boxes in pixels of the upright picture."""
         ...
 
 

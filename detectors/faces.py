@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.close import GLIMPSE, SHEET, CloseLooks, sheet_for
+from detectors.close import GLIMPSE, CloseLooks
 from detectors.detector import (
     NOTHING,
     Boxes,
@@ -24,9 +24,11 @@ from detectors.detector import (
     whole_look,
 )
 from detectors.network import Network
+from detectors.plan import Due, Now, Record, Stride
 
 FACE = "face"
 _MOST = 500
+_STRIDE_WHEN_CALM = Stride(4, Fraction(1, 6))
 _IOU = 0.3
 """Two faces never overlap much; two answers for one face do."""
 
@@ -60,8 +62,11 @@ class _FaceDetector(ABC):
             mirrored(size_wh, min(_MIRRORED, use.longest), _BORDER),
         ]
         self._networks = [Network(use.path, fit.outer_wh, bgr=self.bgr) for fit in self._fits]
-        self._use, self._size_wh = use, size_wh
-        self._close: CloseLooks | None = None
+        self._path, self._sure = use.path, use.sure or use.threshold
+        self._sheets: dict[tuple[int, int], Network] = {}
+        self.looks = Record()
+        self._due = Due(_STRIDE_WHEN_CALM)
+        self._close = CloseLooks(self._look_at_sheet, size_wh, use.threshold, self._sure, self.looks)
         self.runtime = f"openvino {self._networks[0].precision}"
 
     @property
@@ -92,26 +97,28 @@ class _FaceDetector(ABC):
             scores.append(score)
         return _found(np.concatenate(boxes), np.concatenate(scores))
 
-    def look(self, view: View) -> Found:
-        seen = whole_look(self, view)
-        if self._close is None:
-            low = self._threshold
-            self._close = CloseLooks(self._sheet_look(), self._size_wh, low, self._use.sure or low)
-        box, score = self._close.at(view, seen.box_xyxy, seen.score)
+    def look(self, view: View, now: Now) -> Found:
+        seen = NOTHING
+        if self._due.at(now):
+            seen = whole_look(self, view)
+            for look, fit in zip(("whole", "coarse", "mirrored"), self._fits, strict=True):
+                self.looks.add(look, fit.inner_wh, now.number)
+            # Smaller faces than these come and go with the noise, and are looked at closely in between.
+            large = (seen.box_xyxy[:, 2:] - seen.box_xyxy[:, :2]).max(axis=1, initial=0) > self._close.largest
+            self._due.saw(now, seen.box_xyxy[large & (seen.score >= self._sure)])
+        box, score = self._close.at(view, now, seen.box_xyxy, seen.score)
         if not len(score):
             return seen
         return _found(np.concatenate([seen.box_xyxy, box]), np.concatenate([seen.score, score]))
 
-    def _sheet_look(self) -> Callable[[Picture], tuple[Boxes, Scores]]:
-        fit = letterbox(sheet_for(self._size_wh), max(SHEET), padding=0)
-        network = Network(self._use.path, fit.outer_wh, bgr=self.bgr)
-
-        def look(sheet: Picture) -> tuple[Boxes, Scores]:
-            box, score = self._decode(network.run(sheet), fit, GLIMPSE * self._threshold / _CLOSE_DOUBT)
-            found = _found(box, score * np.float32(_CLOSE_DOUBT))
-            return found.box_xyxy, found.score
-
-        return look
+    def _look_at_sheet(self, sheet: Picture) -> tuple[Boxes, Scores]:
+        fit = letterbox((sheet.shape[1], sheet.shape[0]), max(sheet.shape[:2]), padding=0)
+        network = self._sheets.get(fit.outer_wh)
+        if network is None:
+            network = self._sheets[fit.outer_wh] = Network(self._path, fit.outer_wh, bgr=self.bgr)
+        box, score = self._decode(network.run(sheet), fit, GLIMPSE * self._threshold / _CLOSE_DOUBT)
+        found = _found(box, score * np.float32(_CLOSE_DOUBT))
+        return found.box_xyxy, found.score
 
 
 def _found(box: Boxes, score: Scores) -> Found:

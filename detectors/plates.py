@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.detector import Detector, Found, Picture, View, whole_look
+from detectors.detector import Detector, Found, Picture, View
+from detectors.plan import Now, Record
 
 WIDER_THAN_HIGH = 0.9
 """Least width by height: a two-line plate (1.3) seen at a slant. Upright pictures only: rotation is undone before."""
@@ -24,12 +25,19 @@ class Plates:
         return self._model.picture_wh
 
     def detect(self, picture: Picture) -> Found:
-        found = self._model.detect(picture)
+        return self._fitting(self._model.detect(picture), (picture.shape[1], picture.shape[0]))
+
+    @staticmethod
+    def _fitting(found: Found, size_wh: tuple[int, int]) -> Found:
         width, height = (found.box_xyxy[:, 2:] - found.box_xyxy[:, :2]).T
-        picture_area = picture.shape[0] * picture.shape[1]
+        picture_area = size_wh[0] * size_wh[1]
         fits = (width >= WIDER_THAN_HIGH * height) & (width * height <= _MOST_OF_THE_PICTURE * picture_area)
         kept = np.flatnonzero(fits)
         return Found(found.box_xyxy[kept], found.score[kept], tuple(found.label[i] for i in kept))
 
-    def look(self, view: View) -> Found:
-        return whole_look(self, view)
+    @property
+    def looks(self) -> Record:
+        return self._model.looks
+
+    def look(self, view: View, now: Now) -> Found:
+        return self._fitting(self._model.look(view, now), view.upright_size_wh)

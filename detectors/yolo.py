@@ -11,6 +11,7 @@ import pickle
 import shutil
 import zipfile
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,10 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, View, letterbox, suppress, whole_look
+from detectors.plan import Due, Now, Record, Stride
 from evidence.errors import WrongWeights
 
 _PADDING = 114
 """The grey that ultralytics pads with in training."""
+_STRIDE_WHEN_CALM = Stride(4, Fraction(1, 6))
 _IOU = 0.6
 _MOST = 300
 _CANDIDATES = 5000
@@ -66,6 +69,9 @@ class Yolo:
         self.runtime = forward.runtime
         self._forward, self._fit = forward, fit
         self._reading = Reading(labels, wanted, use.threshold)
+        self.looks = Record()
+        self._sure = use.sure or use.threshold
+        self._due = Due(_STRIDE_WHEN_CALM)
 
     @property
     def picture_wh(self) -> tuple[int, int]:
@@ -79,8 +85,13 @@ class Yolo:
         height, width = picture.shape[:2]
         return Found(self._fit.back(box[kept], (width, height)), score[kept], tuple(label[i] for i in kept))
 
-    def look(self, view: View) -> Found:
-        return whole_look(self, view)
+    def look(self, view: View, now: Now) -> Found:
+        if not self._due.at(now):
+            return NOTHING
+        self.looks.add("whole", self._fit.inner_wh, now.number)
+        found = whole_look(self, view)
+        self._due.saw(now, found.box_xyxy[found.score >= self._sure])
+        return found
 
 
 def read_output(

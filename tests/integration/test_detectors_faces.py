@@ -16,6 +16,8 @@ from config.models import catalogue
 from detectors import weights
 from detectors.detector import Detector, Picture, Use
 from detectors.faces import CenterFace, YuNet
+from detectors.motion import Motion
+from detectors.plan import Now
 from detectors.plates import Plates
 from media.frames import Frame
 from media.orientation import UPRIGHT, Orientation
@@ -109,7 +111,7 @@ def test_in_a_video_faces_too_small_for_one_look_are_found(detector, turn):
     frame = frame_of(street, turn)
     video = detector(street)
     assert frame.upright_size_wh == (1920, 1080)
-    ever = [covers(video.look(frame), ZIDANE, 128 / 1280, (-9000, -2000)) for _ in range(40)]
+    ever = [covers(video.look(frame, at(n)), ZIDANE, 128 / 1280, (-9000, -2000)) for n in range(40)]
     assert np.any(ever, axis=0).all()
     assert np.mean([all(both) for both in ever[28:]]) >= 0.25, "again and again, once they are known"
     assert not any(covers(detector(street).detect(frame.small_rgb(video.picture_wh)), ZIDANE, 0.05, (-9000, -2000)))
@@ -118,7 +120,29 @@ def test_in_a_video_faces_too_small_for_one_look_are_found(detector, turn):
 def test_in_a_video_an_empty_picture_has_no_face(detector):
     grey = np.full((720, 1280, 3), 128, np.uint8)
     video, frame = detector(grey), frame_of(grey, UPRIGHT)
-    assert [len(video.look(frame)) for _ in range(20)] == [0] * 20
+    assert [len(video.look(frame, at(n))) for n in range(20)] == [0] * 20
+
+
+def test_a_still_face_is_looked_at_now_and_then_and_a_moving_camera_at_every_frame(detector):
+    picture = picture_of("zidane.jpg")
+    frame = frame_of(picture, UPRIGHT)
+    calm, shaken, forced = (detector(picture) for _ in range(3))
+    seen = [len(calm.look(frame, at(n))) for n in range(20)]
+    for n in range(20):
+        shaken.look(frame, at(n, Motion((0.03, 0.0), 0.8, 0.1)))
+        forced.look(frame, at(n, must_look=True))
+    whole = [next(line for line in video.looks.to_json() if line["look"] == "whole") for video in (calm, shaken, forced)]
+    assert whole[0]["count"] < 10
+    assert [line["count"] for line in whole[1:]] == [20, 20]
+    assert whole[1]["frames"] == [[0, 20, 1]]
+    assert all(any(some) for some in zip(*[seen[i:] for i in range(4)], strict=False)), "never longer than four frames"
+
+
+STANDS_STILL = Motion((0.0, 0.0), 0.9, 0.0)
+
+
+def at(number: int, motion: Motion = STANDS_STILL, *, must_look: bool = False) -> Now:
+    return Now(number, Fraction(number, 25), motion, must_look)
 
 
 def test_an_empty_picture_has_no_face(detector):

@@ -68,7 +68,9 @@ def assert_same(path: Path, params: dict[str, Any], folder: Path, *, tracks_at_l
     found = [json.loads((folder / name / "tracks.json").read_text()) for name in ("one", "steps")]
     assert found[0] == found[1]
     assert len(found[0]["tracks"]) >= tracks_at_least
-    speed = one.pop("speed")
+    speed, plan = one.pop("speed"), one.pop("plan")
+    assert not plan["every_frame"]
+    assert all(line["count"] for looks in plan["looks"].values() for line in looks)
     for told in (one, steps):
         assert told.pop("copied")["frames_copied"] == 0
         assert told["video"].pop().startswith("encoded anew as a whole: ")

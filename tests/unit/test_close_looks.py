@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from detectors.close import CloseLooks, sheet_for, tiles
 from detectors.detector import Picture
+from detectors.motion import Motion
+from detectors.plan import Now, Record
 
 SIZES = [(1920, 1080), (1080, 1920), (1280, 720), (640, 480), (3840, 2160), (320, 240), (2000, 400), (97, 1500)]
 
@@ -25,6 +29,10 @@ def test_tiles_cover_the_picture_and_fit_their_sheet(size_wh):
         assert (y1 - y0) * scale <= sheet[1]
         seen[y0 // 8 : y1 // 8 + 1, x0 // 8 : x1 // 8 + 1] = True
     assert seen.all()
+
+
+def at(number: int) -> Now:
+    return Now(number, Fraction(number, 25), Motion((0.0, 0.0), 0.9, 0.0))
 
 
 class Dots:
@@ -61,10 +69,10 @@ def test_everything_is_found_where_it_is(size_wh):
     down = np.unique(np.linspace(6, size_wh[1] - 7, 5).astype(int))
     dots = [(int(x), int(y)) for x in across for y in down]
     view = Dots(size_wh, dots)
-    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5)
+    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record())
     found = []
-    for _ in range(200):
-        box, score = looks.at(view, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    for n in range(200):
+        box, score = looks.at(view, at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         assert len(box) == len(score)
         found += [tuple(middle) for middle in ((box[:, :2] + box[:, 2:]) / 2).tolist()]
     room = 6  # A dot that the edge of a tile or a cell cuts has its middle elsewhere.
@@ -74,21 +82,35 @@ def test_everything_is_found_where_it_is(size_wh):
 
 def test_what_is_gone_is_given_up():
     size_wh = (640, 360)
-    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5)
+    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record())
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     there, gone = Dots(size_wh, [(100, 100)]), Dots(size_wh, [])
-    seen = [len(looks.at(there, *nothing)[0]) for _ in range(40)]
+    seen = [len(looks.at(there, at(n), *nothing)[0]) for n in range(40)]
     assert any(seen[20:])
-    for _ in range(40):
-        assert len(looks.at(gone, *nothing)[0]) == 0
-    sheets = []
-    watched = CloseLooks(lambda sheet: (sheets.append(1), find_dots(sheet))[1], size_wh, 0.1, 0.5)
-    for _ in range(40):
-        watched.at(gone, *nothing)
-    assert len(sheets) == 10, "no close look where nothing is known: tiles only"
+    for n in range(40, 80):
+        assert len(looks.at(gone, at(n), *nothing)[0]) == 0
+    record = Record()
+    watched = CloseLooks(find_dots, size_wh, 0.1, 0.5, record)
+    for n in range(40):
+        watched.at(gone, at(n), *nothing)
+    assert [(line["look"], line["count"]) for line in record.to_json()] == [("tile", 10)], "nothing is known: tiles only"
+
+
+def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
+    size_wh = (640, 360)
+    counts = []
+    for step in (0, 3):
+        record = Record()
+        looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, record)
+        for n in range(80):
+            looks.at(Dots(size_wh, [(100 + step * n, 100)]), at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        counts.append(next(line["count"] for line in record.to_json() if line["look"] == "faces"))
+    assert counts[0] <= 12 < 30 <= counts[1]
 
 
 def test_a_picture_smaller_than_a_cell_is_left_to_the_whole_look():
     view = Dots((60, 40), [(20, 20)])
-    looks = CloseLooks(find_dots, (60, 40), 0.1, 0.5)
-    assert [len(looks.at(view, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))[0]) for _ in range(8)] == [0] * 8
+    looks = CloseLooks(find_dots, (60, 40), 0.1, 0.5, Record())
+    assert [len(looks.at(view, at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))[0]) for n in range(8)] == [
+        0
+    ] * 8

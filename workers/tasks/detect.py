@@ -1,12 +1,14 @@
-"""DETECT: every model looks at every frame of one segment.
+"""DETECT: the models look at the frames of one segment, at each of them or where it pays (`detectors.plan`).
 
 Input `original`. Params: `stream_index` (of the video stream), `segment` ({"number", "start_pts", "end_pts",
 "frame_count"}; 0, null, null, 0 for the whole), `max_pixels`, `max_duration_s`, and those of
-`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`.
+`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `every_frame` (true: every model looks at
+every frame, also where that gains nothing).
 
 In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
-label, model; in its metadata the pts of every frame that decoded.
-Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "damage": {"count", "entries"}}.
+label, model; in its metadata the pts of every frame that decoded, and how the camera moved to it.
+Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "plan": {"every_frame", "looks": {model:
+[{"look", "input_wh", "count", "frames": runs of [first, count, step]}]}}, "damage": {"count", "entries"}}.
 Without a single detector the frames are still read: that they decode is part of the record.
 """
 
@@ -26,6 +28,8 @@ import numpy as np
 from config.models import ModelTask
 from detectors.detector import Detector, Found
 from detectors.load import load
+from detectors.motion import Motion, Watch, recorded, size_for
+from detectors.plan import Now
 from detectors.table import SegmentSeen, write_raw
 from evidence.ports import Progress
 from evidence.track import Detections
@@ -41,17 +45,19 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     with read_frames(
         inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
     ) as reader:
-        look = Look(params["detectors"], frozenset(params["keep"]))
+        look = Look(params["detectors"], frozenset(params["keep"]), every_frame=params.get("every_frame", False))
         seen = _look_at_all(reader, look, segment["frame_count"], progress)
         damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
         "start_pts": segment["start_pts"],
         "size_wh": list(look.size_wh),
         **look.about(params),
+        "plan": look.plan(),
         "damage": damage,
     }
     found = seen.detections(reader.time_base)
-    write_raw(SegmentSeen(segment["number"], np.array(seen.frame_pts, np.int64), found, about), out / "raw.parquet")
+    kept = {**about, "motion": look.motion()}
+    write_raw(SegmentSeen(segment["number"], np.array(seen.frame_pts, np.int64), found, kept), out / "raw.parquet")
     return {"frames": len(seen.frame_pts), "detections": len(found), **about}
 
 
@@ -89,8 +95,11 @@ class _Seen:
 class Look:
     """The models, opened for the first picture's shape; each computes in a thread of its own."""
 
-    def __init__(self, specs: Iterable[Mapping[str, Any]], keep: frozenset[str]) -> None:
-        self._specs, self._keep = tuple(specs), keep
+    def __init__(self, specs: Iterable[Mapping[str, Any]], keep: frozenset[str], *, every_frame: bool = False) -> None:
+        self._specs, self._keep, self._every_frame = tuple(specs), keep, every_frame
+        self._camera = Watch()
+        self.motions: list[Motion] = []
+        """Of each frame that was looked at, in order."""
         self.size_wh = (0, 0)
         self.detectors: tuple[Detector, ...] = ()
         self.models: list[dict[str, Any]] = []
@@ -119,11 +128,27 @@ class Look:
             "not_looked_for": [*params["not_looked_for"], *_unknown_labels(params, self.detectors)],
         }
 
+    def plan(self) -> dict[str, Any]:
+        """Which models looked how, at which frames."""
+        return {"every_frame": self._every_frame, "looks": {d.name: d.looks.to_json() for d in self.detectors}}
+
+    def motion(self) -> dict[str, Any]:
+        """Of all frames, for `detectors.motion.joined`."""
+        return recorded(self.motions, self._camera)
+
     def at(self, frame: Frame) -> list[Future[Found]]:
-        """What each model will have seen; boxes in pixels of the upright picture. Frames come in order."""
+        """What each model will have seen; boxes in pixels of the upright picture. Frames come in order.
+
+        A model doesn't look at each of them: `detectors.plan`.
+        """
+        motion = self._camera.at(frame.small_grey(size_for(frame.upright_size_wh)))
+        now = Now(len(self.motions), frame.pts * frame.time_base, motion, self._every_frame)
+        self.motions.append(motion)
         for detector in self.detectors:
             frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
-        return [thread.submit(detector.look, frame) for thread, detector in zip(self._threads, self.detectors, strict=True)]
+        return [
+            thread.submit(detector.look, frame, now) for thread, detector in zip(self._threads, self.detectors, strict=True)
+        ]
 
 
 def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progress) -> _Seen:

@@ -64,7 +64,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     watch = Stopwatch()
     stream = analyses.stream_index(params, original)
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
-    look = Look(params["detectors"], frozenset(params["keep"]))
+    look = Look(params["detectors"], frozenset(params["keep"]), every_frame=params.get("every_frame", False))
     with read_frames(original, stream, cuts=(), **analyses.limits(params)) as reader, sound, ExitStack() as threads:
         if params.get("smart", True) and _much_is_empty(reader, look, threads):
             return {"instead": "steps"}
@@ -87,6 +87,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         **covering.report(params, redaction, analysis, passing.brush, written, _COPIED),
         "left_out": left_out(original, stream),
         "missing": missing_part(original),
+        "plan": look.plan(),
         "speed": watch.report(written.frames),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
@@ -169,7 +170,8 @@ class _Pass:
         if frame.upright_size_wh != self._look.size_wh:
             raise IntegrityError(f"at {frame.moment.label()} the picture changes its size; nobody looked at it in that size")
         growing = self._growing = self._growing or self._start(frame)
-        growing.follower.add(frame.pts, seen)
+        motion = self._look.motions[frame.index]
+        growing.follower.add(frame.pts, seen, motion.shift(self._look.size_wh), motion.cut)
         growing.take()
         self._frame_pts.append(frame.pts)
         self._held.append(frame)

@@ -1,0 +1,119 @@
+"""Where looking pays: on which frames a detector looks at the whole picture, decided as the video goes, and recorded.
+
+A frame may be passed over only where that can't leave anything open: the camera stands still, nothing large is new,
+lost or fast, and the time since the last look is shorter than what a mask lives before and after its track.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.motion import Motion
+
+CALM = 0.01
+"""Share of the picture's width that a calm camera moves by from one frame to the next, at most.
+Source: issue of the engine; its prototype kept its quality with it."""
+_SURE = 0.05
+"""Least response of a phase correlation that says something; what says nothing is no calm."""
+_FAST = 0.25
+"""Sides of itself by which a thing may move from one frame to the next; the mask's margin holds that for a look or two."""
+_SAME_IOU = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is known of a frame before anything looks at it."""
+
+    number: int
+    """Frames of this reading, from 0."""
+    second: Fraction
+    motion: Motion
+    must_look: bool = False
+    """Every detector looks at every frame: a person wants it so."""
+
+    @property
+    def calm(self) -> bool:
+        return (
+            not self.must_look
+            and not self.motion.cut
+            and self.motion.response >= _SURE
+            and max(map(abs, self.motion.shift_wh)) < CALM
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stride:
+    """How far apart whole looks may be on a calm picture; both hold."""
+
+    frames: int
+    """A mask lives five frames before and after its track (`evidence.redaction.Margin`): a stride is shorter."""
+    seconds: Fraction
+
+
+class Due:
+    """Says whether a whole look is due, from the moments and the answers of those before."""
+
+    def __init__(self, stride: Stride) -> None:
+        self._stride = stride
+        self._last: Now | None = None
+        self._box = np.zeros((0, 4), np.float32)
+        self._steady = False
+
+    def at(self, now: Now) -> bool:
+        last = self._last
+        if last is None or not now.calm or not self._steady:
+            return True
+        return now.number - last.number >= self._stride.frames or now.second - last.second >= self._stride.seconds
+
+    def saw(self, now: Now, box_xyxy: npt.NDArray[np.float32]) -> None:
+        """The boxes of a whole look that matter: sure ones, and so large that nothing else watches them."""
+        frames = now.number - self._last.number if self._last else 0
+        self._steady = frames > 0 and _steady(self._box, box_xyxy, _FAST * frames)
+        self._last, self._box = now, box_xyxy
+
+
+def _steady(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32], most: float) -> bool:
+    """Whether every box has one in the other look that it overlaps, not further away than `most` of its sides."""
+    if len(before) != len(after):
+        return False
+    if not len(before):
+        return True
+    low = np.maximum(before[:, None, :2], after[None, :, :2])
+    high = np.minimum(before[:, None, 2:], after[None, :, 2:])
+    both = np.maximum(0, high - low).prod(axis=2)
+    areas = [(box[:, 2:] - box[:, :2]).prod(axis=1) for box in (before, after)]
+    iou = both / np.maximum(1e-6, areas[0][:, None] + areas[1][None, :] - both)
+    nearest = iou.argmax(axis=1)
+    if len(set(nearest.tolist())) < len(before) or (iou.max(axis=1) < _SAME_IOU).any():
+        return False
+    middles = [(box[:, :2] + box[:, 2:]) / 2 for box in (before, after[nearest])]
+    sides = np.sqrt(np.maximum(1e-6, areas[0]))
+    return bool((np.abs(middles[0] - middles[1]).max(axis=1) <= most * sides).all())
+
+
+@dataclass(slots=True)
+class Record:
+    """The plan as it was carried out: each kind of look, the size of its input, and its frames."""
+
+    _runs: dict[tuple[str, tuple[int, int]], list[list[int]]] = field(default_factory=dict)
+
+    def add(self, look: str, input_wh: tuple[int, int], frame: int) -> None:
+        runs = self._runs.setdefault((look, input_wh), [])
+        if runs:
+            first, count, step = runs[-1]
+            if count == 1 or frame == first + count * step:
+                runs[-1] = [first, count + 1, frame - first if count == 1 else step]
+                return
+        runs.append([frame, 1, 1])
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """`frames`: runs of [first, count, step], frames of this reading from 0."""
+        return [
+            {"look": look, "input_wh": list(input_wh), "count": sum(run[1] for run in runs), "frames": runs}
+            for (look, input_wh), runs in self._runs.items()
+        ]
