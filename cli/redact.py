@@ -90,13 +90,8 @@ def redact(
         redaction = choice.redaction(work, found, style, audio)
         how = second_look.How(smart=not no_smart, look=not no_second_look, mend=mend)
         copy = second_look.make(work, file.absolute(), redaction, found.path if found else None, how)
-        whole = {
-            "file": file.name,
-            "sha256": source,
-            "output": output.name,
-            "output_sha256": sha256_of(copy.file),
-            **copy.report,
-        }
+        about = {"file": file.name, "sha256": source, "output": output.name, "output_sha256": sha256_of(copy.file)}
+        whole = {**about, **copy.report}
         text = json.dumps(whole, ensure_ascii=False, indent=2)
         _hand_out(copy, text, output, report)
     if as_json:
