@@ -31,6 +31,9 @@ class Stopwatch:
         finally:
             self._seconds[stage] += time.perf_counter() - before
 
+    def add(self, stage: str, seconds: float) -> None:
+        self._seconds[stage] += seconds
+
     def making(self, stage: str, items: Iterable[T]) -> Iterator[T]:
         """The items, whose making is the stage."""
         source = iter(items)

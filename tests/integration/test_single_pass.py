@@ -75,7 +75,7 @@ def assert_same(path: Path, params: dict[str, Any], folder: Path, *, tracks_at_l
         assert told.pop("copied")["frames_copied"] == 0
         assert told["video"].pop().startswith("encoded anew as a whole: ")
     assert one == steps
-    assert set(speed["stages_s"]) >= {"decode", "scale", "look", "follow", "paint", "encode"}
+    assert set(speed["stages_s"]) >= {"load", "decode", "scale", "look: centerface", "follow", "paint", "encode"}
     assert speed["frames_per_s"] > 0
     for (pts, now), (pts_then, then) in zip(*(pictures(folder / n / "redacted.mp4") for n in ("one", "steps")), strict=True):
         assert pts == pts_then

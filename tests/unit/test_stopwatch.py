@@ -36,8 +36,10 @@ def test_only_the_stages_own_work_counts() -> None:
             Clock.now += 1
         made.append(number)
     assert made == [0, 1, 2]
+    watch.add("look", 1.5)
+    watch.add("look", 0.5)
     told = watch.report(12)
-    assert told["stages_s"] == {"decode": 6.0, "paint": 3.0}
+    assert told["stages_s"] == {"decode": 6.0, "look": 2.0, "paint": 3.0}
     assert told["passed_s"] == 24.0
     assert told["frames_per_s"] == 0.5
 

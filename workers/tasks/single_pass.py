@@ -10,8 +10,8 @@ copying groups of pictures; then nothing is made, and the result is {"instead": 
 
 In `out`: `redacted.mp4` and `tracks.json`, as REDACT and TRACK make them, and `report.json`: REDACT's, and in it::
 
-    "speed": {"stages_s": {"decode", "look", "follow", "paint", "encode": seconds at work}, "passed_s", "processor_s",
-              "frames_per_s"}
+    "speed": {"stages_s": {"load", "decode", "scale", "look: MODEL", "follow", "paint", "encode": seconds at work},
+              "passed_s", "processor_s", "frames_per_s"}
 
 Result: the report. It fails closed, as REDACT does.
 """
@@ -19,6 +19,7 @@ Result: the report. It fails closed, as REDACT does.
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -127,6 +128,8 @@ class _Pass:
     def __init__(self, reader: FrameReader, look: Look, redaction: Redaction, watch: Stopwatch) -> None:
         self._reader, self._look, self._redaction, self._watch = reader, look, redaction, watch
         self._held: deque[Frame] = deque()
+        self._answered: dict[str, float] = {}
+        """When each model gave its last answer."""
         self._masks: dict[int, list[BoxXYXY]] = {}
         self._growing: Growing | None = None
         self._frame_pts: list[int] = []
@@ -135,16 +138,29 @@ class _Pass:
     def looked_at(self, threads: ExitStack) -> Iterator[Looked]:
         """Every frame, with what the models will have seen on it."""
         for frame in self._watch.making("decode", self._reader):
-            with self._watch.at("scale"):
+            with self._watch.at("load"):
                 _open(self._look, frame, threads)
+            with self._watch.at("scale"):
                 answers = self._look.at(frame)
+            self._clock(answers)
             yield frame, answers
+
+    def _clock(self, answers: list[Future[Found]]) -> None:
+        """Each model looks at one frame after the other: from when it could begin until its answer is there."""
+        asked = time.perf_counter()
+        for detector, answer in zip(self._look.detectors, answers, strict=True):
+
+            def told(_: object, name: str = detector.name) -> None:
+                now = time.perf_counter()
+                self._watch.add(f"look: {name}", now - max(asked, self._answered.get(name, 0.0)))
+                self._answered[name] = now
+
+            answer.add_done_callback(told)
 
     def settled(self, looked: Iterator[Looked]) -> Iterator[Frame]:
         """Every frame, once its masks are known."""
         for frame, answers in looked:
-            with self._watch.at("look"):
-                seen = self._seen(answers)
+            seen = self._seen(answers)
             frame.forget_small()
             with self._watch.at("follow"):
                 self._follow(frame, seen)
