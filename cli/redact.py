@@ -74,8 +74,7 @@ def redact(
 
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --tracks found/ --keep-track 3 --reason "the suspect"
 
-    A second look, by another model or another way of looking, searches the copy for faces and plates that are still
-    open. Each place stands in the report, with a picture in COPY-findings/ beside the copy.
+    Another model then searches the copy for what is still open; each place is in the report, its picture in COPY-findings/.
 
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used,
     nothing here can find what is to be hidden, or the folder for the copy or the report isn't there; 3 the output is there

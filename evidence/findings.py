@@ -26,8 +26,13 @@ _LOST, _NEAR, _ALIKE = 3, 1.0, 1.8
 it may appear. Rather two places for one thing than one for two: a person looks at a place once."""
 
 
-NOT_LOOKED: Mapping[str, Any] = {"models": [], "not_looked_for": [], "open": 0, "findings": []}
-"""What stands in a report in place of a second look that was not taken."""
+NOT_LOOKED: Mapping[str, Any] = {"models": [], "not_looked_for": [], "open": 0, "findings": [], "needed": True}
+"""What stands in a report in place of a second look that was not taken; not `needed` where it has nothing to look for."""
+
+
+def not_looked(missing: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """The same where no model could look; `missing`: for what there is none."""
+    return {**NOT_LOOKED, "not_looked_for": list(missing), "needed": bool(missing)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +125,10 @@ def _apart(one: BoxXYXY, other: BoxXYXY) -> float:
 def require_releasable(second_look: Mapping[str, Any] | None) -> None:
     """The rule for every release: `second_look` is that part of the copy's report.
 
-    Raises: Conflict when nobody looked a second time, or when what was found then is still open.
+    Raises: Conflict when nothing looked a second time though there is what to look for, or when what was found then is
+        still open.
     """
-    if not second_look or not second_look.get("models"):
+    if not second_look or (second_look["needed"] and not second_look["models"]):
         raise Conflict("nothing has looked at this copy a second time", hint="Make the copy again, with its second look.")
     if second_look["open"]:
         raise Conflict(

@@ -18,7 +18,7 @@ from config.models import ModelTask
 from config.settings import Settings
 from evidence.errors import Cancelled, CorruptMedia, NoDetector
 from evidence.exhibit import MediaInfo, Segment
-from evidence.findings import NOT_LOOKED
+from evidence.findings import not_looked
 from evidence.ports import Progress
 from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.wire import media_from_json, redaction_to_json
@@ -169,7 +169,7 @@ class Bench:
             params = models.second_look_params(self.settings, progress, redaction, looked_first)
         out = self._folder("second_look")
         if not params["detectors"]:
-            return out, {**NOT_LOOKED, "not_looked_for": params["not_looked_for"]}
+            return out, not_looked(params["not_looked_for"])
         with self.stage("second look") as progress:
             return out, self._child("second_look", {"copy": copy, TRACKS: tracks}, {**params, **self._caps()}, out, progress)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.errors import Conflict
-from evidence.findings import Finding, Hit, findings, hidden_share, require_releasable
+from evidence.findings import NOT_LOOKED, Finding, Hit, findings, hidden_share, not_looked, require_releasable
 from evidence.redaction import BoxXYXY, Masks, Redaction
 
 SURE = {"eyes": 0.5}
@@ -79,8 +79,9 @@ def test_the_track_of_a_finding_hides_every_sight_of_it_and_every_frame_between(
     ("second_look", "why"),
     [
         (None, "nothing has looked"),
-        ({"models": [], "open": 0}, "nothing has looked"),
-        ({"models": [{"name": "eyes"}], "open": 2}, "2 place"),
+        (NOT_LOOKED, "nothing has looked"),
+        (not_looked([{"what": "plates", "reason": "no weights"}]), "nothing has looked"),
+        ({"needed": True, "models": [{"name": "eyes"}], "open": 2}, "2 place"),
     ],
 )
 def test_a_copy_with_open_findings_or_without_a_second_look_cannot_be_released(
@@ -90,5 +91,6 @@ def test_a_copy_with_open_findings_or_without_a_second_look_cannot_be_released(
         require_releasable(second_look)
 
 
-def test_a_copy_in_which_nothing_is_open_can_be_released() -> None:
-    require_releasable({"models": [{"name": "eyes"}], "open": 0})
+def test_a_copy_in_which_nothing_is_open_or_nothing_is_to_be_found_can_be_released() -> None:
+    require_releasable({"needed": True, "models": [{"name": "eyes"}], "open": 0})
+    require_releasable(not_looked([]))

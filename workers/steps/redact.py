@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import BadInput, Conflict, NoDetector
-from evidence.findings import NOT_LOOKED
+from evidence.findings import not_looked
 from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.steps import Step, StepRun
 from evidence.wire import redaction_from_json, redaction_to_json
@@ -72,7 +72,7 @@ def run(tools: Tools, step_run: StepRun) -> Result:
 def _look_again(tools: Tools, copy: Path, tracks: Path, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Path]]:
     """What the second look says of the copy, and the pictures of what it found."""
     if not params["detectors"]:
-        return {**NOT_LOOKED, "not_looked_for": params["not_looked_for"]}, []
+        return not_looked(params["not_looked_for"]), []
     out, report = tools.child("second_look", {"copy": copy, TRACKS: tracks}, {**params, **tools.caps()})
     return report, sorted(out.glob("finding-*.jpg"))
 

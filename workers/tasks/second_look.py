@@ -12,7 +12,7 @@ A finding is a thing seen on two of three looks in a row, or once surely.
 In `out`: `finding-<id>.jpg`, a picture of each of the surest 200 findings from the copy; and when there are findings,
 `tracks.json` with a track for each of them added: rendered with these, the copy hides them. Result::
 
-    {"models": [{"name", "task", "sha256", "licence", "input_wh", "mirrored", "threshold", "low_threshold",
+    {"needed": true, "models": [{"name", "task", "sha256", "licence", "input_wh", "mirrored", "threshold", "low_threshold",
                  "runtime", "precision"}, …], "not_looked_for": [{"what", "reason"}, …],
      "frames_decoded", "frames_looked_at", "every", "hits", "hits_hidden", "hits_accepted", "open": 1,
      "findings": [{"id": 1, "label", "model", "score", "seen": 3, "frame": 41, "at": {"pts", "time_base"},
@@ -75,6 +75,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     if found:
         _add_tracks(inputs[analyses.NAME], analysis, found, every, out)
     return {
+        "needed": True,
         "models": look.models,
         "not_looked_for": list(params["not_looked_for"]),
         "frames_decoded": decoded,
