@@ -48,7 +48,8 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Stride:
-    """How far apart whole looks may be on a calm picture; both hold."""
+    """How far apart whole looks may be on a calm picture, at most; both hold. At ten frames a second, two frames were too
+    far: a drone's clip lost a tenth of its boxes."""
 
     frames: int
     """A mask lives five frames before and after its track (`evidence.redaction.Margin`): a stride is shorter."""
@@ -61,14 +62,17 @@ class Due:
     def __init__(self, stride: Stride) -> None:
         self._stride = stride
         self._last: Now | None = None
+        self._second = Fraction(0)
         self._box = np.zeros((0, 4), np.float32)
         self._steady = False
 
     def at(self, now: Now) -> bool:
-        last = self._last
+        last, step = self._last, now.second - self._second
+        self._second = now.second
         if last is None or not now.calm or not self._steady:
             return True
-        return now.number - last.number >= self._stride.frames or now.second - last.second >= self._stride.seconds
+        too_late = now.second + step - last.second > self._stride.seconds
+        return too_late or now.number - last.number >= self._stride.frames
 
     def saw(self, now: Now, box_xyxy: npt.NDArray[np.float32]) -> None:
         """The boxes of a whole look that matter: sure ones, and so large that nothing else watches them."""
