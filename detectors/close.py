@@ -85,11 +85,6 @@ class CloseLooks:
         self._number = 0
         self._next_tile = 0
 
-    @property
-    def largest(self) -> float:
-        """Longest side, in pixels of the picture, of a face that is looked at closely."""
-        return _SMALL / self._scale
-
     def at(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
         """What is seen closely in this frame, after the whole look, if there was one, that found `box` and `score`."""
         self._number = now.number
@@ -97,7 +92,7 @@ class CloseLooks:
         missing = self._meet(box[sure & self._small(box)], score[sure & self._small(box)])
         if view.upright_size_wh != self._size_wh or min(self._size_wh) < self._side:
             return box[:0], score[:0]
-        turn = self._number % _EVERY
+        turn = now.since % _EVERY
         if turn == _TILES_AT:
             found = self._tile(view)
         elif turn in _FACES_AT and (due := [k for k in missing if now.number - k.looked >= k.rest or not now.calm]):

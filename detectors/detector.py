@@ -102,6 +102,10 @@ class Detector(Protocol):
         """Which looks were taken, at which frames of the video."""
         ...
 
+    def begin(self) -> None:
+        """Forget what was seen: the next frame begins a stretch of video that is looked at by itself."""
+        ...
+
     def look(self, view: View, now: Now) -> Found:
         """The next frame of a video, as far as a look at it is due. Units: boxes in pixels of the upright picture."""
         ...

@@ -31,6 +31,8 @@ class Now:
 
     number: int
     """Frames of this reading, from 0."""
+    since: int
+    """Frames since the detectors last began anew (`Detector.begin`), from 0."""
     second: Fraction
     motion: Motion
     must_look: bool = False
@@ -53,6 +55,9 @@ class Stride:
     frames: int
     """A mask lives five frames before and after its track (`evidence.redaction.Margin`): a stride is shorter."""
     seconds: Fraction
+
+
+EVERY_FRAME = Stride(1, Fraction(0))
 
 
 class Due:

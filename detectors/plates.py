@@ -39,5 +39,8 @@ class Plates:
     def looks(self) -> Record:
         return self._model.looks
 
+    def begin(self) -> None:
+        self._model.begin()
+
     def look(self, view: View, now: Now) -> Found:
         return self._fitting(self._model.look(view, now), view.upright_size_wh)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, View, letterbox, suppress, whole_look
-from detectors.plan import Due, Now, Record, Stride
+from detectors.plan import EVERY_FRAME, Due, Now, Record, Stride
 from evidence.errors import WrongWeights
 
 _PADDING = 114
@@ -70,7 +70,9 @@ class Yolo:
         self._forward, self._fit = forward, fit
         self._reading = Reading(labels, wanted, use.threshold)
         self.looks = Record()
-        self._due = Due(_STRIDE_WHEN_CALM)
+        # What a redaction hides by itself, faces and plates, is looked for in every frame.
+        self._stride = EVERY_FRAME if use.single_label else _STRIDE_WHEN_CALM
+        self.begin()
 
     @property
     def picture_wh(self) -> tuple[int, int]:
@@ -83,6 +85,9 @@ class Yolo:
         kept = suppress(box, score, group, _IOU, _MOST)
         height, width = picture.shape[:2]
         return Found(self._fit.back(box[kept], (width, height)), score[kept], tuple(label[i] for i in kept))
+
+    def begin(self) -> None:
+        self._due = Due(self._stride)
 
     def look(self, view: View, now: Now) -> Found:
         if not self._due.at(now):

@@ -98,7 +98,7 @@ def test_without_weights_faces_are_found_and_the_rest_is_said(clip, offline, cap
     assert {row["origin"] for row in table} <= {o.value for o in Origin}
 
 
-def test_one_segment_or_three_give_the_same_tracks(clip, offline, tmp_path):
+def test_in_one_piece_or_in_three_the_tracks_are_the_same(clip, offline, tmp_path):
     from config.settings import load
 
     settings = load()
@@ -116,7 +116,9 @@ def test_one_segment_or_three_give_the_same_tracks(clip, offline, tmp_path):
             out = tmp_path / f"{name}-{number}"
             out.mkdir()
             piece = {"number": number, "start_pts": start, "end_pts": end, "frame_count": count}
-            job = Job("detect", {"original": clip}, out, {**params, "stream_index": 0, "segment": piece})
+            begin_at = [] if segments else [s.start_pts for s in media.segments[1:]]
+            about = {"stream_index": 0, "segment": piece, "begin_at": begin_at}
+            job = Job("detect", {"original": clip}, out, {**params, **about})
             assert run_child(job, Limits(), lambda d, t: None)["frames"] == count
             raw[f"raw-{number}.parquet"] = out / "raw.parquet"
         out = tmp_path / name

@@ -33,7 +33,8 @@ LEAVES = dict(leaves())
 
 def test_the_commands_of_the_program_are_there() -> None:
     wanted = (
-        "up,serve,worker,migrate,user add,user list,user disable,user enable,user password,token create,token list,token revoke,case create,case close,"
+        "up,serve,worker,migrate,user add,user list,user disable,user enable,user password,"
+        "token create,token list,token revoke,case create,case close,"
         "case urgent,case member add,case member remove,upload,watch,steps list,steps retry,steps cancel,analyse,redact,"
         "export,verify,models list,models add,models fetch,doctor,demo"
     )

@@ -32,7 +32,7 @@ def test_tiles_cover_the_picture_and_fit_their_sheet(size_wh):
 
 
 def at(number: int) -> Now:
-    return Now(number, Fraction(number, 25), Motion((0.0, 0.0), 0.9, 0.0))
+    return Now(number, number, Fraction(number, 25), Motion((0.0, 0.0), 0.9, 0.0))
 
 
 class Dots:

@@ -16,7 +16,7 @@ STRIDE = Stride(4, Fraction(1, 6))
 
 
 def now(number: int, motion: Motion = CALM, *, rate: int = 25, must_look: bool = False) -> Now:
-    return Now(number, Fraction(number, rate), motion, must_look)
+    return Now(number, number, Fraction(number, rate), motion, must_look)
 
 
 def looked_at(boxes: dict[int, list[tuple[float, ...]]] | None = None, frames: int = 24, **kind) -> list[int]:

@@ -3,7 +3,7 @@
 Input `original`. Params: `stream_index` (of the video stream), `segment` ({"number", "start_pts", "end_pts",
 "frame_count"}; 0, null, null, 0 for the whole), `max_pixels`, `max_duration_s`, and those of
 `workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `every_frame` (true: every model looks at
-every frame, also where that gains nothing).
+every frame, also where that gains nothing) and `begin_at` (pts at which the models begin anew, as they do in a segment).
 
 In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
 label, model; in its metadata the pts of every frame that decoded, and how the camera moved to it.
@@ -15,7 +15,7 @@ Without a single detector the frames are still read: that they decode is part of
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     with read_frames(
         inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
     ) as reader:
-        look = Look(params["detectors"], frozenset(params["keep"]), every_frame=params.get("every_frame", False))
+        look = Look(params)
         seen = _look_at_all(reader, look, segment["frame_count"], progress)
         damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
@@ -95,8 +95,12 @@ class _Seen:
 class Look:
     """The models, opened for the first picture's shape; each computes in a thread of its own."""
 
-    def __init__(self, specs: Iterable[Mapping[str, Any]], keep: frozenset[str], *, every_frame: bool = False) -> None:
-        self._specs, self._keep, self._every_frame = tuple(specs), keep, every_frame
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        """`params`: those of DETECT, and `begin_at`: the pts of later frames at which the detectors begin anew, in order."""
+        self._specs: tuple[Mapping[str, Any], ...] = tuple(params["detectors"])
+        self._keep, self._every_frame = frozenset(params["keep"]), bool(params.get("every_frame", False))
+        self._begin_at = deque[int](params.get("begin_at", ()))
+        self._begun = 0
         self._camera = Watch()
         self.motions: list[Motion] = []
         """Of each frame that was looked at, in order."""
@@ -142,8 +146,14 @@ class Look:
         A model doesn't look at each of them: `detectors.plan`.
         """
         motion = self._camera.at(frame.small_grey(size_for(frame.upright_size_wh)))
-        now = Now(len(self.motions), frame.pts * frame.time_base, motion, self._every_frame)
+        number = len(self.motions)
         self.motions.append(motion)
+        if self._begin_at and frame.pts >= self._begin_at[0]:
+            self._begin_at.popleft()
+            self._begun = number
+            for thread, detector in zip(self._threads, self.detectors, strict=True):
+                thread.submit(detector.begin)
+        now = Now(number, number - self._begun, frame.pts * frame.time_base, motion, self._every_frame)
         for detector in self.detectors:
             frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
         return [

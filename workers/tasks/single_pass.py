@@ -65,7 +65,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     watch = Stopwatch()
     stream = analyses.stream_index(params, original)
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
-    look = Look(params["detectors"], frozenset(params["keep"]), every_frame=params.get("every_frame", False))
+    look = Look(params)
     with read_frames(original, stream, cuts=(), **analyses.limits(params)) as reader, sound, ExitStack() as threads:
         if params.get("smart", True) and _much_is_empty(reader, look, threads):
             return {"instead": "steps"}
