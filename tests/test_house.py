@@ -130,3 +130,11 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
             if not target.startswith(("http:", "https:", "mailto:")):
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_what_needs_a_browser_is_left_out_of_the_suite_without_one() -> None:
+    """A browser's event loop stays in its process: other tests could start none of their own."""
+    unmarked = [
+        p.name for p in (ROOT / "tests/e2e").glob("test_*.py") if "pytestmark = [pytest.mark.e2e" not in p.read_text()
+    ]
+    assert unmarked == []

@@ -23,6 +23,8 @@ from tests.clips import BLOCK
 from tests.services import missing
 from tests.smart_clips import CUT_BY_AN_EDIT_LIST, GROUPS_OF_TEN, LONG_GROUPS, OPEN_AMONG_CLOSED, redacted
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
 KINDS = {
     **{
         kind: GROUPS_OF_TEN[kind]

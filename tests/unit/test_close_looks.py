@@ -25,8 +25,8 @@ def test_tiles_cover_the_picture_and_fit_their_sheet(size_wh):
     for x0, y0, x1, y1 in tiles(size_wh, sheet, scale):
         assert 0 <= x0 < x1 <= size_wh[0]
         assert 0 <= y0 < y1 <= size_wh[1]
-        assert (x1 - x0) * scale <= sheet[0]
-        assert (y1 - y0) * scale <= sheet[1]
+        assert round((x1 - x0) * scale) <= sheet[0]
+        assert round((y1 - y0) * scale) <= sheet[1]
         seen[y0 // 8 : y1 // 8 + 1, x0 // 8 : x1 // 8 + 1] = True
     assert seen.all()
 
