@@ -25,6 +25,8 @@ from evidence.track import Origin, TrackBox
 LOOK_AHEAD = 1.0
 """Seconds between a frame and the last one that can change what is said about it."""
 
+_STOOD_THERE = 0.5
+"""Overlap with a sighting of the frame before from which both are of one thing that stands still."""
 _SAME_THING = 0.8
 """Boxes of one frame and kind that overlap so much are two answers for one thing."""
 _GROW_OVERLAP = 0.2
@@ -198,7 +200,7 @@ class Follower:
             sure.remove(sighting)
         if kind.rule.sweep_frames:
             following = [path for path in open_paths if path.last.frame == self._frame - 1]
-            for path, sighting in self._apart(following, faint):
+            for path, sighting in self._apart(following, self._not_there_before(kind, faint)):
                 path.add(sighting)
                 open_paths.remove(path)
                 faint.remove(sighting)
@@ -215,6 +217,14 @@ class Follower:
     def _bridge(self, path: Path) -> int:
         """The longest gap that may be filled: nobody knows where a fast small thing went."""
         return _NEXT_FRAMES if path.dash(at_end=True) is not None else min(self.look_ahead, path.rule.bridge_frames)
+
+    def _not_there_before(self, kind: _Kind, faint: list[Sighting]) -> list[Sighting]:
+        """Without what nobody took on the frame before either: a poster that stands there is no face that jumped to it."""
+        before = kind.faint.get(self._frame - 1, [])
+        if not before or not faint:
+            return faint
+        overlap = _overlaps(_places(faint), _places(before)).max(axis=1)
+        return [sighting for sighting, most in zip(faint, overlap.tolist(), strict=True) if most < _STOOD_THERE]
 
     @staticmethod
     def _apart(paths: Sequence[Path], sightings: Sequence[Sighting]) -> list[tuple[Path, Sighting]]:

@@ -120,6 +120,14 @@ def test_the_way_of_a_fast_face_to_the_edge_of_the_picture_is_covered(forward):
     assert boxes[max(boxes)].box_xyxy[0] >= 790, "what outlives the track there is small"
 
 
+def test_a_face_is_not_taken_for_what_stands_beside_its_way():
+    """A poster, seen faintly all the while, 1.6 sizes away from where the face isn't seen on one frame."""
+    poster = [(f, (172.0, 100.0), 0.2, "face") for f in range(40)]
+    face = [row for row in moving(range(40), speed=1) if row[0] != 20]
+    (track,) = tracks_of(face + poster, frames=40)
+    assert [b.box_xyxy[0] for b in seen_boxes(track)] == pytest.approx([100.0 + f for f in range(40)], abs=2)
+
+
 def test_a_calm_face_is_carried_on_for_a_moment_and_an_object_is_not():
     (face,) = tracks_of(moving(range(10, 20)))
     assert (face.boxes[0].frame, face.boxes[-1].frame) == (10 - CARRIED, 19 + CARRIED)
