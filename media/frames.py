@@ -185,7 +185,8 @@ class FrameReader:
 
     @property
     def _decoding_times(self) -> bool:
-        return self._container.format.name == "avi"
+        """Whether times are told in another order than pictures are shown in."""
+        return self._container.format.name == "avi" and bool(self.stream.codec_context.has_b_frames)
 
     @property
     def rate(self) -> Fraction:
