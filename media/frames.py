@@ -185,7 +185,6 @@ class FrameReader:
 
     @property
     def _decoding_times(self) -> bool:
-        """Whether times are told in another order than pictures are shown in."""
         return self._container.format.name == "avi" and bool(self.stream.codec_context.has_b_frames)
 
     @property
