@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from evidence.doubt import Doubt, Reason, ranked
-from evidence.track import Detections, Origin, Track, TrackBox
+from evidence.track import Detections, Origin, Track, TrackBox, apart
 
 _WATCHED = ("face", "licence plate")
 """Kinds that are hidden because a miss costs most; of people only what breaks or crosses is told."""
@@ -103,7 +103,7 @@ def _broken(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
         for other in ordered[bisect_left(starts, end.frame + 2) : bisect_right(starts, latest)]:
             start = other.boxes[0]
             cut = any(end.frame < frame <= start.frame for frame in video.cuts)
-            if not cut and _apart(end, start) <= _NEAR:
+            if not cut and apart(end.box_xyxy, start.box_xyxy) <= _NEAR:
                 frames = (end.frame + 1, start.frame - 1)
                 yield _doubt(Reason.BROKEN, one.label, frames, (one.id, other.id), _share(end, video))
 
@@ -153,13 +153,6 @@ def _at_edge(box: TrackBox, video: Video) -> bool:
     x0, y0, x1, y1 = box.box_xyxy
     (w, h), near = video.size_wh, _AT_EDGE * max(video.size_wh)
     return x0 <= near or y0 <= near or x1 >= w - near or y1 >= h - near
-
-
-def _apart(one: TrackBox, other: TrackBox) -> float:
-    """Of the centres, in mean box sizes."""
-    a, b = np.array(one.box_xyxy), np.array(other.box_xyxy)
-    sizes = [float(np.sqrt(max(1e-6, (c[2] - c[0]) * (c[3] - c[1])))) for c in (a, b)]
-    return float(np.hypot(*((a[:2] + a[2:] - b[:2] - b[2:]) / 2))) / (sum(sizes) / 2)
 
 
 def _overlap(one: TrackBox, other: TrackBox) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 
 from evidence.errors import Conflict
 from evidence.redaction import BoxXYXY
-from evidence.track import Origin, Track, TrackBox
+from evidence.track import Origin, Track, TrackBox, apart, size_of
 
 HIDDEN_FROM = 0.5
 """Share of a hit that must lie under masks for it to be hidden: what is seen then is the mask, or what sticks out."""
@@ -96,9 +95,9 @@ def findings(hits: Iterable[Hit], looked_at: Sequence[int], every: int, sure: Ma
         for number, chain in enumerate(chains):
             looks = (hit.frame - chain[-1].frame) / every
             if chain[-1].label == hit.label and 0 < looks <= _LOST:
-                apart = _apart(chain[-1].box_xyxy, hit.box_xyxy)
-                if apart <= _NEAR * max(1.0, looks / 2):
-                    near.append((apart, number))
+                away = _away(chain[-1].box_xyxy, hit.box_xyxy)
+                if away <= _NEAR * max(1.0, looks / 2):
+                    near.append((away, number))
         if near:
             chains[min(near)[1]].append(hit)
         else:
@@ -113,13 +112,10 @@ def _is_believed(chain: Sequence[Hit], looked_at: Sequence[int], sure: Mapping[s
     )
 
 
-def _apart(one: BoxXYXY, other: BoxXYXY) -> float:
-    """Distance of the middles in mean box sizes; infinite for boxes of very different size."""
-    sizes = [math.sqrt(max(1e-6, (b[2] - b[0]) * (b[3] - b[1]))) for b in (one, other)]
-    if max(sizes) > _ALIKE * min(sizes):
-        return float("inf")
-    away = math.hypot(one[0] + one[2] - other[0] - other[2], one[1] + one[3] - other[1] - other[3]) / 2
-    return away / (sum(sizes) / 2)
+def _away(one: BoxXYXY, other: BoxXYXY) -> float:
+    """As `apart`; infinite for boxes of very different size."""
+    sizes = [size_of(box) for box in (one, other)]
+    return float("inf") if max(sizes) > _ALIKE * min(sizes) else apart(one, other)
 
 
 def require_releasable(second_look: Mapping[str, Any] | None) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from evidence import heads
-from evidence.errors import BadInput
+from evidence.errors import BadInput, NoDetector
 from evidence.mediatime import MediaTime, Span, from_seconds, read_clock
 from evidence.track import BoxXYXY as BoxXYXY
 from evidence.track import Playback, Track
@@ -130,6 +130,15 @@ class Redaction:
     def only_the_head(self, track: Track) -> bool:
         """Of a track that is hidden: whether the head of it will do."""
         return track.label == heads.PERSON and Hide.HEADS in self.what and Hide.PEOPLE not in self.what
+
+    def check_looked_for(self, labels: Collection[str]) -> None:
+        """Raises: NoDetector for a kind of thing that isn't among the `labels` that the video was searched for."""
+        missing = sorted(what.value for what in self.what if not LABELS_OF[what] <= set(labels))
+        if missing:
+            raise NoDetector(
+                f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",
+                hint="Add a model for it (exhibit models add FILE), retry the step detect, then ask again.",
+            )
 
     def check_tracks(self, there: Collection[int]) -> None:
         """Raises: BadInput for a track that isn't among `there`."""

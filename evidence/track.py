@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -95,6 +96,19 @@ class Track:
             return (x1 - x0) * (y1 - y0)
 
         return max(self.boxes, key=lambda b: (b.origin is Origin.DETECTED, round(b.score, 3), area(b)))
+
+
+def apart(one: BoxXYXY, other: BoxXYXY) -> float:
+    """Distance of two boxes' middles in their mean size, which is the square root of an area."""
+    sizes = [size_of(box) for box in (one, other)]
+    away = math.hypot(one[0] + one[2] - other[0] - other[2], one[1] + one[3] - other[1] - other[3]) / 2
+    return away / (sum(sizes) / 2)
+
+
+def size_of(box_xyxy: BoxXYXY) -> float:
+    """The square root of a box's area; never 0."""
+    x0, y0, x1, y1 = box_xyxy
+    return math.sqrt(max(1e-6, (x1 - x0) * (y1 - y0)))
 
 
 class Playback:

@@ -10,6 +10,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from evidence.errors import BadInput
 from evidence.exhibit import AudioInfo, Condition, MediaInfo, Segment, VideoInfo
 from evidence.mediatime import MediaTime, Span
 from evidence.redaction import AudioPolicy, Hide, Margin, Redaction, Region, Style
@@ -121,8 +122,16 @@ def redaction_to_json(redaction: Redaction) -> dict[str, Any]:
     }
 
 
+def redaction_asked(value: Mapping[str, Any]) -> Redaction:
+    """As `redaction_from_json`. Raises: BadInput for a value that is none."""
+    try:
+        return redaction_from_json(value)
+    except (KeyError, ValueError, TypeError) as exc:
+        raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
+
+
 def redaction_from_json(value: Mapping[str, Any]) -> Redaction:
-    """Raises: ValueError, KeyError for a value that is none (the doors turn that into BadInput)."""
+    """Raises: ValueError, KeyError, TypeError for a value that is none."""
     default = Redaction()
     margin = value.get("margin")
     regions = []

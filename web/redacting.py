@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from evidence.errors import BadInput, Conflict, NoDetector
+from evidence.errors import BadInput, Conflict
 from evidence.exhibit import Exhibit
 from evidence.mediatime import MediaTime, Span, from_seconds
-from evidence.redaction import LABELS_OF, Redaction
+from evidence.redaction import Redaction
 from evidence.steps import Step, StepRun, StepState
 from storage.index import Output
 from web.context import Context
@@ -21,7 +21,8 @@ def checked(context: Context, exhibit: Exhibit, redaction: Redaction) -> Redacti
     Raises: BadInput, NoDetector; Conflict when its tracks are those of another analysis, or are just being listed anew.
     """
     outputs = context.index.outputs(exhibit.id, step=Step.TRACK, name="tracks.json")
-    _require_looked_for(outputs, redaction)
+    newest = next(iter(outputs), None)
+    redaction.check_looked_for(newest.details["report"]["looked_for"] if newest else ())
     if redaction.regions:
         _require_in_picture(exhibit, redaction)
     if not (redaction.keep_tracks or redaction.only_tracks):
@@ -50,17 +51,6 @@ def _ended(runs: Sequence[StepRun], step: Step) -> datetime | None:
     """When the newest run ended, if it is done."""
     newest = max((run for run in runs if run.step is step), key=lambda run: run.created_at, default=None)
     return newest.finished_at if newest and newest.state is StepState.DONE else None
-
-
-def _require_looked_for(outputs: Sequence[Output], redaction: Redaction) -> None:
-    newest = next(iter(outputs), None)
-    looked_for = frozenset(newest.details["report"]["looked_for"]) if newest else frozenset()
-    missing = sorted(hide.value for hide in redaction.what if not LABELS_OF[hide] <= looked_for)
-    if missing:
-        raise NoDetector(
-            f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",
-            hint="Add a model for it (exhibit models add FILE), retry the step detect, then ask again.",
-        )
 
 
 def _require_in_picture(exhibit: Exhibit, redaction: Redaction) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import BadInput, Conflict, NoDetector
+from evidence.errors import Conflict
 from evidence.findings import not_looked
 from evidence.redaction import LABELS_OF, Hide, Redaction
 from evidence.steps import Step, StepRun
-from evidence.wire import redaction_from_json, redaction_to_json
+from evidence.wire import redaction_asked, redaction_to_json
 from storage.ledger.steps import Result
 from workers.models import model_hashes, second_look_params, without_paths
 from workers.steps.media import main_video, media_of, missing_in_words
@@ -83,16 +83,8 @@ def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
         plates = {Hide.PLATES} if LABELS_OF[Hide.PLATES] <= looked_for else set()
         redaction = Redaction(what=frozenset({Hide.FACES} | plates))
     else:
-        try:
-            redaction = redaction_from_json(params)
-        except (KeyError, ValueError, TypeError) as exc:
-            raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
-    missing = sorted(what.value for what in redaction.what if not LABELS_OF[what] <= looked_for)
-    if missing:
-        raise NoDetector(
-            f"{' and '.join(missing)} can't be hidden: nothing has looked for them in this video",
-            hint="Add a model for it (exhibit models add FILE), retry the step detect, then ask again.",
-        )
+        redaction = redaction_asked(params)
+    redaction.check_looked_for(looked_for)
     return redaction
 
 

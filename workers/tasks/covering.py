@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evidence.errors import BadInput, IntegrityError
+from evidence.errors import IntegrityError
 from evidence.redaction import BoxXYXY, Redaction, Style
-from evidence.wire import redaction_from_json, redaction_to_json
+from evidence.wire import redaction_to_json
 from media.encode import Encoding
 from media.frames import Frame, Picture
 from media.paint import cover
@@ -32,14 +32,6 @@ class Brush:
             raise IntegrityError(f"a mask at {frame.moment.label()} can't be painted: {exc}") from exc
         self.masks += painted
         self.frames_masked += painted > 0
-
-
-def redaction_of(params: Mapping[str, Any]) -> Redaction:
-    """Raises: BadInput for a redaction that is none."""
-    try:
-        return redaction_from_json(params["redaction"])
-    except (KeyError, ValueError, TypeError) as exc:
-        raise BadInput(f"the redaction that was asked for can't be understood: {exc}") from exc
 
 
 def encoding(params: Mapping[str, Any]) -> Encoding:

@@ -28,6 +28,7 @@ from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
+from evidence.wire import redaction_asked
 from media.frames import Frame, FrameReader, Picture
 from media.missing import missing_part
 from media.render import Written, render
@@ -46,7 +47,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     CorruptMedia, UnsupportedMedia, TooLarge, NoSpace.
     """
     original, analysis = inputs["original"], analyses.read(inputs[analyses.NAME])
-    redaction = covering.redaction_of(params)
+    redaction = redaction_asked(params["redaction"])
     redaction.check_tracks({track.id for track in analysis.tracks})
     redaction.check_regions(analysis.size_wh, analysis.span)
     job = _Job(original, params, analysis, redaction, out / "redacted.mp4", progress)

@@ -35,13 +35,13 @@ import numpy as np
 
 from detectors.detector import Detector
 from detectors.load import load
-from evidence.errors import BadInput, IntegrityError
+from evidence.errors import IntegrityError
 from evidence.findings import HIDDEN_FROM, Finding, Hit, findings, hidden_share
 from evidence.mediatime import MediaTime
 from evidence.ports import Progress
 from evidence.redaction import BoxXYXY, Masks, Redaction
 from evidence.track import Playback, Track
-from evidence.wire import moment_to_json, redaction_from_json, track_to_json
+from evidence.wire import moment_to_json, redaction_asked, track_to_json
 from media.frames import Frame, FrameReader, read_frames
 from media.stills import cropped, save_jpeg, shrunk
 from workers.tasks import analysis as analyses
@@ -59,10 +59,7 @@ _PICTURE_PX, _AROUND = 320, 1.0
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     """Raises: BadInput for a redaction that is none; IntegrityError, WrongWeights, CorruptMedia, UnsupportedMedia."""
     copy, analysis = inputs["copy"], analyses.read(inputs[analyses.NAME])
-    try:
-        redaction = redaction_from_json(params["redaction"])
-    except (KeyError, ValueError, TypeError) as exc:
-        raise BadInput(f"the redaction of the copy can't be understood: {exc}") from exc
+    redaction = redaction_asked(params["redaction"])
     look = _Look(analysis, redaction, params["detectors"])
     with read_frames(copy, _PICTURE_STREAM, cuts=(), **analyses.limits(params)) as reader:
         every = max(1, round(reader.rate / LOOKS_PER_S))

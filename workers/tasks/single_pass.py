@@ -36,7 +36,7 @@ from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime, Span
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, BoxXYXY, Masks, Redaction
-from evidence.wire import track_to_json
+from evidence.wire import redaction_asked, track_to_json
 from media.ahead import ahead
 from media.frames import Frame, FrameReader, Picture, read_frames
 from media.missing import missing_part
@@ -61,7 +61,7 @@ _LOOKED_AT = 4
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     """Raises: as REDACT, and WrongWeights."""
-    original, redaction = inputs["original"], covering.redaction_of(params)
+    original, redaction = inputs["original"], redaction_asked(params["redaction"])
     watch = Stopwatch()
     stream = analyses.stream_index(params, original)
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
