@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from detectors.boxes import overlaps
 from evidence.figures import share
 from evidence.truth import Truth, TruthBox
 
@@ -55,13 +56,7 @@ def _counted(
 
 
 def _overlaps(first: Sequence[TruthBox], second: Sequence[TruthBox]) -> npt.NDArray[np.float64]:
-    """Intersection over union of every pair. Shape: (first, second)."""
-    a, b = (np.array([box.box_xyxy for box in boxes], np.float64).reshape(-1, 4) for boxes in (first, second))
-    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    both = np.clip(sides, 0, None).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    overlaps: npt.NDArray[np.float64] = both / np.maximum(areas[0][:, None] + areas[1][None, :] - both, 1e-9)
-    return overlaps
+    return overlaps(*(np.array([box.box_xyxy for box in boxes], np.float64).reshape(-1, 4) for boxes in (first, second)))
 
 
 def _identities_kept(together: Counter[tuple[int, int]]) -> int:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.detector import Boxes, Picture, Scores, View, suppress
+from detectors.boxes import suppress
+from detectors.detector import Boxes, Picture, Scores, View
 from detectors.plan import Now, Record
 
 SHEET = (768, 576)
@@ -86,7 +87,7 @@ class CloseLooks:
         self._next_tile = 0
 
     def at(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
-        """What is seen closely in this frame, after the whole look, if there was one, that found `box` and `score`."""
+        """What is seen closely in this frame, after the whole look, which found `box` and `score`."""
         self._number = now.number
         sure = score >= self._threshold
         missing = self._meet(box[sure & self._small(box)], score[sure & self._small(box)])

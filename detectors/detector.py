@@ -171,24 +171,4 @@ def mirrored(size_wh: tuple[int, int], longest: int, border: float) -> Letterbox
     return Letterbox(inside, (w, h), None)
 
 
-def suppress(box_xyxy: Boxes, score: Scores, group: npt.NDArray[np.int64], iou: float, most: int) -> npt.NDArray[np.int64]:
-    """Non-maximum suppression within each group: the rows to keep, the surest first."""
-    if not len(score):
-        return np.zeros(0, np.int64)
-    order = np.argsort(-score, kind="stable")
-    # Shifting each group to a place of its own makes one pass do for all.
-    shifted = box_xyxy + (group * (float(box_xyxy.max()) + 1))[:, None].astype(np.float32)
-    area = (shifted[:, 2] - shifted[:, 0]) * (shifted[:, 3] - shifted[:, 1])
-    kept: list[int] = []
-    while len(order) and len(kept) < most:
-        first, rest = order[0], order[1:]
-        kept.append(int(first))
-        overlap = np.maximum(
-            0, np.minimum(shifted[first, 2:], shifted[rest, 2:]) - np.maximum(shifted[first, :2], shifted[rest, :2])
-        )
-        both = overlap[:, 0] * overlap[:, 1]
-        order = rest[both <= iou * (area[first] + area[rest] - both)]
-    return np.array(kept, np.int64)
-
-
 NOTHING = Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())

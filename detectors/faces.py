@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import numpy.typing as npt
 
+from detectors.boxes import suppress
 from detectors.close import GLIMPSE, CloseLooks
 from detectors.detector import (
     NOTHING,
@@ -19,7 +20,6 @@ from detectors.detector import (
     View,
     letterbox,
     mirrored,
-    suppress,
     whole_look,
 )
 from detectors.network import Network

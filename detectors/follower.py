@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from detectors.detector import suppress
+from detectors.boxes import overlaps, suppress
 from detectors.path import Path, Sighting
 from detectors.rules import Rule, rule_for
 from evidence.track import Origin, TrackBox
@@ -223,7 +223,7 @@ class Follower:
         before = kind.faint.get(self._frame - 1, [])
         if not before or not faint:
             return faint
-        overlap = _overlaps(_places(faint), _places(before)).max(axis=1)
+        overlap = overlaps(_places(faint), _places(before)).max(axis=1)
         return [sighting for sighting, most in zip(faint, overlap.tolist(), strict=True) if most < _STOOD_THERE]
 
     @staticmethod
@@ -245,7 +245,7 @@ class Follower:
             missed += 1
             free = kind.faint.get(frame, [])
             if free:
-                overlap = _overlaps(np.array([path.thought_at(frame), path.first.place]), _places(free)).max(axis=0)
+                overlap = overlaps(np.array([path.thought_at(frame), path.first.place]), _places(free)).max(axis=0)
                 best = int(overlap.argmax())
                 if overlap[best] >= _GROW_OVERLAP:
                     path.add(free.pop(best))
@@ -319,7 +319,7 @@ def _by_overlap(
     """The pairs that overlap most in sum."""
     if not paths or not sightings:
         return []
-    overlap = _overlaps(np.array([path.thought_at(frame) for path in paths]), _places(sightings))
+    overlap = overlaps(np.array([path.thought_at(frame) for path in paths]), _places(sightings))
     for i, path in enumerate(paths):
         if frame - path.last.frame > _NEXT_FRAMES:
             overlap[i, [not _like(path.last, s) for s in sightings]] = 0
@@ -334,16 +334,6 @@ def _strength(score: float, threshold: float) -> float:
 
 def _places(sightings: Sequence[Sighting]) -> npt.NDArray[np.float64]:
     return np.array([s.place for s in sightings]).reshape(-1, 4)
-
-
-def _overlaps(some: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Shape: (some, others)."""
-    a, b = some[:, None], others[None]
-    sides = np.maximum(0, np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]))
-    both = sides.prod(axis=2)
-    areas = [(box[..., 2:] - box[..., :2]).prod(axis=2) for box in (a, b)]
-    result: npt.NDArray[np.float64] = both / np.maximum(1e-6, areas[0] + areas[1] - both)
-    return result
 
 
 def _away(path: Path, sighting: Sighting, gap: int) -> float | None:

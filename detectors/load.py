@@ -49,3 +49,15 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
     if not detector.labels:
         raise NoDetector(f"the model {use.name} knows none of the labels that are wanted: {', '.join(sorted(keep))}")
     return detector
+
+
+def described(spec: Mapping[str, Any], detector: Detector) -> dict[str, Any]:
+    """What stands in a record of a model that looked: what was asked for, and what really ran."""
+    runtime, _, precision = detector.runtime.rpartition(" ")
+    asked = ("name", "task", "sha256", "licence", "threshold", "low_threshold")
+    return {
+        **{name: spec[name] for name in asked},
+        "runtime": runtime,
+        "precision": precision,
+        "input_wh": list(detector.picture_wh),
+    }

@@ -1,7 +1,7 @@
 """Where looking pays: on which frames a detector looks at the whole picture, decided as the video goes, and recorded.
 
-A frame may be passed over only where that can't leave anything open: the camera stands still, nothing large is new,
-lost or fast, and the time since the last look is shorter than what a mask lives before and after its track.
+What is hidden of itself, faces and plates, is looked for in every frame. Objects are passed over where the camera stands
+still, nothing is new, lost or fast, and the time since the last look is shorter than what a mask lives around its track.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detectors.boxes import overlaps
 from detectors.motion import Motion
 
 CALM = 0.0025
@@ -91,16 +92,12 @@ def _steady(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32], mos
         return False
     if not len(before):
         return True
-    low = np.maximum(before[:, None, :2], after[None, :, :2])
-    high = np.minimum(before[:, None, 2:], after[None, :, 2:])
-    both = np.maximum(0, high - low).prod(axis=2)
-    areas = [(box[:, 2:] - box[:, :2]).prod(axis=1) for box in (before, after)]
-    iou = both / np.maximum(1e-6, areas[0][:, None] + areas[1][None, :] - both)
+    iou = overlaps(before, after)
     nearest = iou.argmax(axis=1)
     if len(set(nearest.tolist())) < len(before) or (iou.max(axis=1) < _SAME_IOU).any():
         return False
     middles = [(box[:, :2] + box[:, 2:]) / 2 for box in (before, after[nearest])]
-    sides = np.sqrt(np.maximum(1e-6, areas[0]))
+    sides = np.sqrt(np.maximum(1e-6, (before[:, 2:] - before[:, :2]).prod(axis=1)))
     return bool((np.abs(middles[0] - middles[1]).max(axis=1) <= most * sides).all())
 
 

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, View, letterbox, suppress, whole_look
+from detectors.boxes import suppress
+from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, View, letterbox, whole_look
 from detectors.plan import EVERY_FRAME, Due, Now, Record, Stride
 from evidence.errors import WrongWeights
 

@@ -5,7 +5,8 @@ Fractions are written as text (`"1/90000"`), moments as `{"pts": …, "time_base
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -181,3 +182,27 @@ def track_from_json(value: Mapping[str, Any]) -> Track:
             for i, (pts, box, score, origin) in enumerate(columns)
         ),
     )
+
+
+def tracks_file(
+    frame_pts: Sequence[int],
+    time_base: Fraction,
+    size_wh: Sequence[int],
+    tracks: Iterable[Track],
+    about: Mapping[str, Any],
+    *,
+    cuts: Sequence[int] = (),
+    original_sha256: str = "",
+) -> str:
+    """The text of tracks.json; `workers.tasks.track` says what is in it."""
+    value = {
+        "frame_count": len(frame_pts),
+        "frame_pts": list(frame_pts),
+        "cuts": list(cuts),
+        "time_base": str(time_base),
+        "size_wh": list(size_wh),
+        "tracks": [track_to_json(track) for track in tracks],
+        **about,
+        "original_sha256": original_sha256,
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

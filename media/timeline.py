@@ -38,10 +38,8 @@ def shift_for(path: Path, stream_index: int) -> Fraction:
         return (earliest // tick) * tick
 
 
-def times_by_packet(
-    path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS, *, only_keys: bool = False
-) -> list[int]:
-    """The times of a stream's packets that will be shown, in order, or of its key frames; nothing is decoded.
+def times_by_packet(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS) -> tuple[list[int], list[int]]:
+    """The times of a stream's packets that will be shown, in order, and those of its key frames; nothing is decoded.
 
     Units: ticks of the stream.
     """
@@ -50,11 +48,12 @@ def times_by_packet(
         for other in container.streams:
             if other.index != stream_index:
                 other.discard = Discard.all
-        times = []
+        times, keys = [], []
         # Where the file breaks off is for whoever decodes it to say.
         with suppress(av.error.FFmpegError):
             for packet in container.demux(stream):
-                shown = packet.size and not packet.is_discard and (packet.is_keyframe or not only_keys)
-                if shown and packet.pts is not None:
+                if packet.size and not packet.is_discard and packet.pts is not None:
                     times.append(packet.pts)
-    return sorted(times)
+                    if packet.is_keyframe:
+                        keys.append(packet.pts)
+    return sorted(times), sorted(keys)

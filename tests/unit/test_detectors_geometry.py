@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.detector import STRIDE, Use, letterbox, suppress
+from detectors.boxes import suppress
+from detectors.detector import STRIDE, Use, letterbox
 from detectors.yolo import Reading, read_output
 from evidence.errors import WrongWeights
 

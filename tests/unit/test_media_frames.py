@@ -211,5 +211,6 @@ def test_packets_tell_the_times_of_the_frames(made: Made, kind: str) -> None:
     video = probe(path).main_video
     assert video is not None
     shown = [pts for _, pts, _ in read(read_frames(path, video.index))]
-    assert times_by_packet(path, video.index) == shown
-    assert times_by_packet(path, video.index, only_keys=True) == key_times(path, video.index)
+    times, keys = times_by_packet(path, video.index)
+    assert times == shown
+    assert keys == key_times(path, video.index)

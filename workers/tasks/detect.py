@@ -27,7 +27,7 @@ import numpy as np
 
 from config.models import ModelTask
 from detectors.detector import Detector, Found
-from detectors.load import load
+from detectors.load import described, load
 from detectors.motion import Motion, Watch, recorded, size_for
 from detectors.plan import Now
 from detectors.table import SegmentSeen, write_raw
@@ -113,16 +113,7 @@ class Look:
         self.size_wh = size_wh
         self.detectors = tuple(load(spec, size_wh, self._keep) for spec in self._specs)
         self._threads = tuple(stack.enter_context(ThreadPoolExecutor(1)) for _ in self.detectors)
-        for spec, detector in zip(self._specs, self.detectors, strict=True):
-            runtime, _, precision = detector.runtime.rpartition(" ")
-            self.models.append(
-                {
-                    **{name: spec[name] for name in ("name", "task", "sha256", "licence", "threshold", "low_threshold")},
-                    "runtime": runtime,
-                    "precision": precision,
-                    "input_wh": list(detector.picture_wh),
-                }
-            )
+        self.models = [described(spec, detector) for spec, detector in zip(self._specs, self.detectors, strict=True)]
 
     def about(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What really ran, and for which labels."""

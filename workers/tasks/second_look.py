@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from detectors.detector import Detector
-from detectors.load import load
+from detectors.load import described, load
 from evidence.errors import IntegrityError
 from evidence.findings import HIDDEN_FROM, Finding, Hit, findings, hidden_share
 from evidence.mediatime import MediaTime
@@ -144,13 +144,10 @@ class _Look:
         return seen
 
     def _load(self, size_wh: tuple[int, int]) -> None:
-        named = ("name", "task", "sha256", "licence", "threshold", "low_threshold", "mirrored")
         for spec in self._specs:
             detector = load(spec, size_wh, frozenset())
-            runtime, _, precision = detector.runtime.rpartition(" ")
-            about = {"runtime": runtime, "precision": precision, "input_wh": list(detector.picture_wh)}
             self._detectors.append(detector)
-            self.models.append({**{name: spec[name] for name in named}, **about})
+            self.models.append({**described(spec, detector), "mirrored": spec["mirrored"]})
 
 
 def _look_through(reader: FrameReader, look: _Look, every: int, expected: int, progress: Progress) -> int:

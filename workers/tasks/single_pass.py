@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,7 +36,7 @@ from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime, Span
 from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, BoxXYXY, Masks, Redaction
-from evidence.wire import redaction_asked, track_to_json
+from evidence.wire import redaction_asked, tracks_file
 from media.ahead import ahead
 from media.frames import Frame, FrameReader, Picture, read_frames
 from media.missing import missing_part
@@ -67,9 +67,10 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
     look = Look(params)
     with read_frames(original, stream, cuts=(), **analyses.limits(params)) as reader, sound, ExitStack() as threads:
-        if params.get("smart", True) and _much_is_empty(reader, look, threads):
+        times, keys = times_by_packet(original, stream, reader.max_pixels)
+        if params.get("smart", True) and _much_is_empty(reader, keys, look, threads):
             return {"instead": "steps"}
-        passing = _Pass(reader, look, redaction, watch)
+        passing = _Pass(reader, times, look, redaction, watch)
         with ahead(passing.looked_at(threads), _LOOKED_AT) as looked:
             written = render(
                 reader,
@@ -95,16 +96,14 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     return report
 
 
-def _much_is_empty(reader: FrameReader, look: Look, threads: ExitStack) -> bool:
+def _much_is_empty(reader: FrameReader, keys: Sequence[int], look: Look, threads: ExitStack) -> bool:
     """Whether nothing at all is seen on many of a few key frames, spread over the video."""
-    source = (reader.path, reader.stream_index)
-    keys = times_by_packet(*source, reader.max_pixels, only_keys=True)
     some = keys[:: max(1, len(keys) // _SAMPLES)]
     if len(some) < _LEAST_SAMPLES:
         return False
     empty = 0
     for key in some:
-        with read_frames(*source, key, key + 1, max_pixels=reader.max_pixels) as one:
+        with read_frames(reader.path, reader.stream_index, key, key + 1, max_pixels=reader.max_pixels) as one:
             for frame in one:
                 _open(look, frame, threads)
                 sure = [model["threshold"] for model in look.models]
@@ -125,7 +124,11 @@ class _Pass:
     """One video on its way through: which frames were looked at, which are held until their masks are known, and those
     masks."""
 
-    def __init__(self, reader: FrameReader, look: Look, redaction: Redaction, watch: Stopwatch) -> None:
+    def __init__(
+        self, reader: FrameReader, times: Sequence[int], look: Look, redaction: Redaction, watch: Stopwatch
+    ) -> None:
+        """`times`: of the frames, as far as its packets tell."""
+        self._times = times if len(times) > 1 else (0, reader.step)
         self._reader, self._look, self._redaction, self._watch = reader, look, redaction, watch
         self._held: deque[Frame] = deque()
         self._answered: dict[str, float] = {}
@@ -193,9 +196,7 @@ class _Pass:
         self._held.append(frame)
 
     def _start(self, first: Frame) -> Growing:
-        times = times_by_packet(self._reader.path, self._reader.stream_index, self._reader.max_pixels)
-        times = times if len(times) > 1 else [0, self._reader.step]
-        rate = frames_per_second(np.array(times, np.int64), first.time_base)
+        rate = frames_per_second(np.array(self._times, np.int64), first.time_base)
         thresholds = {model["name"]: model["threshold"] for model in self._look.models}
         return Growing(Follower(thresholds, rate, self._look.size_wh, first.time_base), self._redaction.margin)
 
@@ -218,15 +219,7 @@ class _Pass:
     def write_analysis(self, params: Mapping[str, Any], path: Path) -> analyses.Analysis:
         """tracks.json, as TRACK writes it."""
         tracks = self._growing.whole() if self._growing is not None else []
-        whole = {
-            "frame_count": len(self._frame_pts),
-            "frame_pts": self._frame_pts,
-            "cuts": [],
-            "time_base": str(self._reader.time_base),
-            "size_wh": list(self._look.size_wh),
-            "tracks": [track_to_json(one) for one in tracks],
-            **self._look.about(params),
-            "original_sha256": str(params.get("original_sha256", "")),
-        }
-        path.write_text(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), "utf-8")
+        about, of = self._look.about(params), str(params.get("original_sha256", ""))
+        size_wh, base = self._look.size_wh, self._reader.time_base
+        path.write_text(tracks_file(self._frame_pts, base, size_wh, tracks, about, original_sha256=of), "utf-8")
         return analyses.read(path)

@@ -60,7 +60,7 @@ from evidence.errors import CorruptMedia, IntegrityError
 from evidence.heads import carried_on
 from evidence.ports import Progress
 from evidence.track import Detections, Track
-from evidence.wire import track_to_json
+from evidence.wire import tracks_file
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -82,17 +82,10 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
             [*params.get("not_looked_for", []), *(n for s in segments for n in s.about["not_looked_for"])]
         ),
     }
-    whole = {
-        "frame_count": len(frame_pts),
-        "frame_pts": frame_pts.tolist(),
-        "cuts": [s.about["start_pts"] for s in segments if s.about.get("start_pts") is not None],
-        "time_base": str(seen.time_base),
-        "size_wh": size_wh,
-        "tracks": [track_to_json(track) for track in tracks],
-        **about,
-        "original_sha256": str(params.get("original_sha256", "")),
-    }
-    (out / "tracks.json").write_text(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), "utf-8")
+    cuts = [s.about["start_pts"] for s in segments if s.about.get("start_pts") is not None]
+    of = str(params.get("original_sha256", ""))
+    whole = tracks_file(frame_pts.tolist(), seen.time_base, size_wh, tracks, about, cuts=cuts, original_sha256=of)
+    (out / "tracks.json").write_text(whole, "utf-8")
     (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
     write_final(tracks, untracked, out / "detections.parquet")
     rate = frames_per_second(frame_pts, seen.time_base)

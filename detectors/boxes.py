@@ -1,0 +1,39 @@
+"""What boxes have to do with one another: how much they overlap, and which are second answers for one thing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def overlaps(some: npt.NDArray[np.floating[Any]], others: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Intersection over union of every pair of boxes. Shape: (n, 4), (m, 4) to (n, m)."""
+    a, b = some[:, None].astype(np.float64), others[None].astype(np.float64)
+    both = np.maximum(0, np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).prod(axis=2)
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=2) for box in (a, b)]
+    result: npt.NDArray[np.float64] = both / np.maximum(1e-6, areas[0] + areas[1] - both)
+    return result
+
+
+def suppress(
+    box_xyxy: npt.NDArray[np.float32], score: npt.NDArray[np.float32], group: npt.NDArray[np.int64], iou: float, most: int
+) -> npt.NDArray[np.int64]:
+    """Non-maximum suppression within each group: the rows to keep, the surest first."""
+    if not len(score):
+        return np.zeros(0, np.int64)
+    order = np.argsort(-score, kind="stable")
+    # Shifting each group to a place of its own makes one pass do for all.
+    shifted = box_xyxy + (group * (float(box_xyxy.max()) + 1))[:, None].astype(np.float32)
+    area = (shifted[:, 2] - shifted[:, 0]) * (shifted[:, 3] - shifted[:, 1])
+    kept: list[int] = []
+    while len(order) and len(kept) < most:
+        first, rest = order[0], order[1:]
+        kept.append(int(first))
+        overlap = np.maximum(
+            0, np.minimum(shifted[first, 2:], shifted[rest, 2:]) - np.maximum(shifted[first, :2], shifted[rest, :2])
+        )
+        both = overlap[:, 0] * overlap[:, 1]
+        order = rest[both <= iou * (area[first] + area[rest] - both)]
+    return np.array(kept, np.int64)
