@@ -144,6 +144,7 @@ def test_the_page_asks_for_the_same_without_a_script(here: Served, exhibit: Exhi
         ({"which": "only", "track": ["9"]}, "track", "no track 9"),
         ({"which": "some"}, "which", "Choose which tracks"),
         ({"regions": "1,2,3"}, "regions", "is no region"),
+        ({"regions": "1,2,3,4@0-1\n" * 201}, "regions", "201 regions are too many"),
         ({"regions": "1,2,3,400@0-1"}, "regions", "not wholly in the picture"),
         ({"what": []}, "what", "Choose what to hide"),
         ({"what": ["plates"]}, "what", "nothing has looked for them"),

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel
 
-from evidence.errors import ExhibitError
+from evidence.errors import BadInput, ExhibitError
 from evidence.redaction import AudioPolicy, Hide, Redaction, Region, Style, read_region
 from web.pages import words
 from web.pages.rendering import sentence
@@ -49,7 +49,9 @@ class RedactionForm(BaseModel):
             errors["reason"] = f"The reason must be {_REASON_LENGTH} characters or fewer"
         drawn: list[Region] = []
         try:
-            lines = [line for line in self.regions.splitlines() if line.strip()][:_REGIONS]
+            lines = [line for line in self.regions.splitlines() if line.strip()]
+            if len(lines) > _REGIONS:  # cut off, the rest of them would stay open
+                raise BadInput(f"{len(lines)} regions are too many", hint=f"Draw {_REGIONS} at most.")
             drawn = [read_region(line, self.reason or "drawn by hand", clock_zero) for line in lines]
         except ExhibitError as error:
             errors["regions"], hint = sentence(str(error)), error.hint
