@@ -57,13 +57,12 @@ def run(command: Sequence[str], log: Path, fine: Sequence[int] = (0,)) -> Cost:
         start = time.perf_counter()
         try:
             code = process.wait()
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-            raise
         finally:
             peak = memory.end()
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
         whole_s = (time.perf_counter() - start) * (psutil.cpu_count() or 1)
     if code not in fine:
         tail = log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")

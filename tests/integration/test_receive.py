@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -16,26 +14,8 @@ from evidence.steps import Step
 from storage import keys
 from storage.ledger.uploads import UploadState
 from storage.locks import lock_and_confirm
-from tests.receiving import MIB, Room, room_on
+from tests.receiving import MIB, Room
 from tests.speaking_tus import video_bytes
-
-
-@pytest.fixture(params=["folder", pytest.param("minio", marks=pytest.mark.minio)])
-def room(request: pytest.FixtureRequest) -> Iterator[Room]:
-    with room_on(request.getfixturevalue("minio_settings" if request.param == "minio" else "settings")) as room:
-        yield room
-
-
-@pytest.fixture
-def folder_room(settings: Any) -> Iterator[Room]:
-    with room_on(settings) as room:
-        yield room
-
-
-@pytest.fixture
-def minio_room(minio_settings: Any) -> Iterator[Room]:
-    with room_on(minio_settings) as room:
-        yield room
 
 
 def test_an_upload_becomes_a_locked_exhibit_with_its_first_step(room: Room) -> None:

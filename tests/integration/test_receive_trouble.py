@@ -15,28 +15,10 @@ from evidence.exhibit import ExhibitId
 from evidence.ports import Lock
 from storage import keys
 from storage.ledger.uploads import UploadState
-from tests.receiving import MIB, PowerCut, Room, Twisted, room_on
+from tests.receiving import MIB, PowerCut, Room, Twisted
 from tests.speaking_tus import video_bytes
 
 POINTS = ("composed", "read back", "locked", "registered", "staging cleared")
-
-
-@pytest.fixture(params=["folder", pytest.param("minio", marks=pytest.mark.minio)])
-def room(request: pytest.FixtureRequest) -> Iterator[Room]:
-    with room_on(request.getfixturevalue("minio_settings" if request.param == "minio" else "settings")) as room:
-        yield room
-
-
-@pytest.fixture
-def folder_room(settings: Any) -> Iterator[Room]:
-    with room_on(settings) as room:
-        yield room
-
-
-@pytest.fixture
-def minio_room(minio_settings: Any) -> Iterator[Room]:
-    with room_on(minio_settings) as room:
-        yield room
 
 
 @pytest.mark.parametrize("point", POINTS)
