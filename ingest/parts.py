@@ -61,11 +61,20 @@ class Body:
         self._chunks = chunks
         self._gone: tuple[type[Exception], ...] = (TimeoutError, *broken)
         self._idle_s = idle_s
+        self._patience = asyncio.timeout(idle_s)
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Wait for no more bytes: whoever sends them has begun anew. Only from the event loop that reads them."""
+        self._stopped = True
+        with suppress(RuntimeError):  # No wait is running: the next one isn't begun.
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
+            self._patience = asyncio.timeout(0 if self._stopped else self._idle_s)
             try:
-                async with asyncio.timeout(self._idle_s):
+                async with self._patience:
                     chunk = await anext(self._chunks)
             except StopAsyncIteration:
                 break

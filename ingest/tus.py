@@ -80,7 +80,7 @@ def tus_router(staging: Staging, signed_in: SignedInDependency, answer: Answer) 
         upload = UploadId(upload_id)
         method = _method(request)
         if method == "HEAD":
-            return _state(await staging.look(who.user, upload))
+            return _state(await staging.settled(who.user, upload))
         if method == "PATCH":
             return await _append(request, staging, who, upload)
         if method == "DELETE":

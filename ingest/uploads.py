@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta, tzinfo
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -18,6 +18,7 @@ from evidence.audit import Verb
 from evidence.case import Act, User, allows
 from evidence.errors import (
     BadInput,
+    Busy,
     Conflict,
     ExhibitError,
     Gone,
@@ -42,6 +43,8 @@ T = TypeVar("T")
 
 _THREADS = 16
 """Blocking calls of running uploads at once; its own pool, so that a slow store holds up no page."""
+_TAKE_OVER_S, _TRY_EVERY_S = 10.0, 0.05
+"""How long a request that begins anew waits for the one before it to store what it has, and how often it looks."""
 _HERE = frozenset({UploadState.CHECKING, UploadState.DONE})
 
 
@@ -64,6 +67,8 @@ class Staging:
         self._part_size_bytes = settings.part_size_bytes
         self.max_bytes = settings.max_upload_bytes
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
+        self._bodies: dict[UploadId, Body] = {}
+        """What this process is taking in at the moment."""
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -100,6 +105,21 @@ class Staging:
         upload = await self.run(self._index.upload, upload_id)
         return _his(actor, upload)
 
+    async def settled(self, actor: User, upload_id: UploadId) -> Upload:
+        """His upload at an offset that stands: who asks for it is about to send, and an earlier request ends before that.
+
+        A paused or broken request may still have bytes to store; the offset that is read over its head would be refused
+        a moment later. After ten seconds, or where another server writes for longer, the offset is as it is now.
+
+        Raises: NotFound (somebody else's too), Gone with the reason.
+        """
+        await self.look(actor, upload_id)
+        try:
+            async with self._taking_over(upload_id) as upload:
+                return _his(actor, upload)
+        except Busy:
+            return await self.look(actor, upload_id)
+
     async def receive(
         self, actor: User, upload_id: UploadId, offset_bytes: int, body: Body, checksum: Checksum | None = None
     ) -> Upload:
@@ -128,6 +148,7 @@ class Staging:
 
     async def _write(self, upload: Upload, body: Body, checksum: Checksum | None) -> Upload:
         writer = self.writer(upload, checksum)
+        self._bodies[upload.id] = body
         try:
             await writer.open()
             async for chunk in body:
@@ -137,6 +158,7 @@ class Staging:
             await self.refuse(upload, refusal)
             raise
         finally:
+            del self._bodies[upload.id]
             await writer.discard()
         if upload.state is UploadState.CHECKING and self._finished is not None:
             self._finished()
@@ -172,7 +194,7 @@ class Staging:
     async def remove(self, actor: User, upload_id: UploadId) -> None:
         """He gives an unfinished upload up. Raises: NotFound, Gone, Busy, Conflict (it is complete: evidence by now)."""
         await self.look(actor, upload_id)
-        async with self._writing(upload_id) as upload:
+        async with self._taking_over(upload_id) as upload:
             if _his(actor, upload).state in _HERE:
                 raise Conflict(
                     "This upload is complete; what it brought is evidence and can't be deleted.",
@@ -195,6 +217,23 @@ class Staging:
         """Be the only one who writes to it. Raises: Busy."""
         async with self._writing(upload.id) as fresh:
             yield fresh
+
+    @asynccontextmanager
+    async def _taking_over(self, upload_id: UploadId) -> AsyncIterator[Upload]:
+        """Hold it; a request that this process still reads ends first, with what it brought. Raises: Busy."""
+        until = asyncio.get_running_loop().time() + _TAKE_OVER_S
+        async with AsyncExitStack() as held:
+            while True:
+                if body := self._bodies.get(upload_id):
+                    body.stop()
+                try:
+                    upload = await held.enter_async_context(self._writing(upload_id))
+                    break
+                except Busy:
+                    if asyncio.get_running_loop().time() >= until:
+                        raise
+                await asyncio.sleep(_TRY_EVERY_S)
+            yield upload
 
     @asynccontextmanager
     async def _writing(self, upload_id: UploadId) -> AsyncIterator[Upload]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,17 +157,55 @@ def test_a_connection_that_falls_silent_is_let_go(here: Served, monkeypatch: pyt
     talk = Talk.of(here, here.person(Role.OFFICER))
     data = video_bytes(100_000, 9)
     address = talk.begun(len(data))
-    url = httpx.URL(here.base_url)
-    lines = [f"PATCH {address} HTTP/1.1", f"Host: {url.host}", f"Content-Length: {len(data)}", "Upload-Offset: 0"]
-    lines += [f"{key}: {value}" for key, value in (BYTES | talk.person.headers).items()]
-    with socket.create_connection((url.host, url.port or 80), timeout=20) as silent:
-        silent.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data[:50_000])
+    with half_sent(talk, address, data) as silent:
         until = time.monotonic() + 20
-        while talk.offset(address) != 50_000:
+        while talk.record(address)["offset_bytes"] != 50_000:
             assert time.monotonic() < until
             time.sleep(0.05)
         assert settled_offset(talk, address) == 50_000
         assert silent.recv(100).startswith(b"HTTP/1.1 204")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "DELETE"])
+def test_who_begins_anew_takes_over_from_a_connection_that_hangs(
+    here: Served, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause, or another network on the phone: the first offset that is told is one that the next request may use."""
+    came: list[int] = []
+    take = parts.PartWriter.take
+
+    async def noting(self: parts.PartWriter, chunk: bytes) -> None:
+        await take(self, chunk)
+        came.append(len(chunk))
+
+    monkeypatch.setattr(parts.PartWriter, "take", noting)
+    talk = Talk.of(here, here.person(Role.OFFICER))
+    data = video_bytes(100_000, 11)
+    address = talk.begun(len(data))
+    with half_sent(talk, address, data) as hanging:
+        deadline = time.monotonic() + 20
+        while sum(came) != 50_000:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if method == "HEAD":
+            assert talk.offset(address) == 50_000
+            assert talk.patch(address, 50_000, data[50_000:]).status_code == 204
+            assert talk.ended(address)["state"] == "done"
+        else:
+            assert talk.http.delete(address, headers=TUS).status_code == 204
+            assert talk.http.head(address, headers=TUS).status_code == 410
+        assert hanging.recv(100).startswith(b"HTTP/1.1 204")
+
+
+@contextmanager
+def half_sent(talk: Talk, address: str, data: bytes) -> Iterator[socket.socket]:
+    """A PATCH of all of `data` that stops after 50,000 bytes with its connection open."""
+    url = httpx.URL(talk.here.base_url)
+    lines = [f"PATCH {address} HTTP/1.1", f"Host: {url.host}", f"Content-Length: {len(data)}", "Upload-Offset: 0"]
+    lines += [f"{key}: {value}" for key, value in (BYTES | talk.person.headers).items()]
+    with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data[:50_000])
+        yield connection
 
 
 def test_another_server_goes_on_where_the_first_was_killed(services: Services, tmp_path: Path) -> None:
