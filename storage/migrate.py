@@ -14,6 +14,7 @@ from evidence.errors import BadInput, Unavailable
 from storage.database import lock_number, open_engine, translated
 from storage.migrations import HEAD
 from storage.open import open_store
+from storage.place_tables import append_only
 from storage.tables import audit, metadata
 
 _FOLDER = Path(__file__).with_name("migrations")
@@ -82,7 +83,7 @@ def _make_role(connection: Connection, app: URL) -> None:
 
 
 def _grant(connection: Connection, role_name: str) -> None:
-    """All that the application needs and no more: it may add to the custody log, never change it."""
+    """All that the application needs and no more: it may add to the custody log and the like, never change them."""
     quote = connection.dialect.identifier_preparer.quote
     role = quote(role_name)
     schema = quote(connection.execute(text("SELECT current_schema()")).scalar_one())
@@ -92,12 +93,12 @@ def _grant(connection: Connection, role_name: str) -> None:
         f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
         f"GRANT SELECT ON alembic_version TO {role}",
-        f"GRANT SELECT, INSERT ON {audit.name} TO {role}",
+        *(f"GRANT SELECT, INSERT ON {table.name} TO {role}" for table in (audit, *append_only)),
     ]
     statements += [
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO {role}"
         for table in metadata.sorted_tables
-        if table is not audit
+        if table is not audit and table not in append_only
     ]
     for statement in statements:
         connection.execute(text(statement))

@@ -7,13 +7,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from config.settings import Settings
 from evidence.errors import BadInput, DatabaseDown, Unavailable
 from storage import migrate
 from storage.migrations import HEAD
 from storage.open import open_storage, opened
+from storage.place_tables import append_only
 from storage.tables import metadata
 
 
@@ -78,3 +79,11 @@ def test_an_owner_that_may_not_is_said_so_and_nothing_is_changed(settings: Setti
 def test_a_database_that_is_away_is_said_so(settings: Settings) -> None:
     with pytest.raises(DatabaseDown):
         migrate.migrate(settings.model_copy(update={"database_url": "postgresql://postgres@127.0.0.1:1/none"}))
+
+
+def test_what_is_only_added_to_cannot_be_changed_by_the_application(settings: Settings) -> None:
+    with opened(settings) as storage, storage.engine.connect() as connection:
+        for table in ("audit", *(table.name for table in append_only)):
+            asked = [f"has_table_privilege('{table}', '{right}')" for right in ("SELECT", "INSERT", "UPDATE", "DELETE")]
+            rights = connection.execute(text(f"SELECT {', '.join(asked)}")).one()
+            assert tuple(rights) == (True, True, False, False), table
