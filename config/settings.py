@@ -17,6 +17,10 @@ from evidence.errors import BadInput
 
 _DEFAULTS = Path(__file__).with_name("default.toml")
 MEBIBYTE = 1024 * 1024
+_TILES = (
+    r"^$|^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?"  # a plain host: it goes into the content security policy
+    r"/(\{z\}|[^/\s]\S*\{z\})\S*(\{x\}\S*\{y\}|\{y\}\S*\{x\})\S*$"
+)
 
 
 class Settings(BaseModel):
@@ -34,6 +38,13 @@ class Settings(BaseModel):
         " may connect. Empty: none."
     )
     public_url: str = Field(description="The address people type, when a proxy stands in front; empty: host and port.")
+
+    map_tiles: str = Field(
+        pattern=_TILES,
+        description="Address of the maps' background as raster tiles, with {z}, {x} and {y}; browsers ask that host, which so"
+        " learns what places are looked at. Empty: a plain grid, and no other host is asked.",
+    )
+    map_attribution: str = Field(max_length=300, description="Words on whose tiles they are, shown on every map.")
 
     database_url: str = Field(
         description="PostgreSQL address for the owner role (migrations); empty: the embedded server.", repr=False

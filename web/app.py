@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     install(app, error_page)
     app.add_middleware(RequestLimits)
     app.add_middleware(health.Measured, metrics=app.state.metrics)
-    app.add_middleware(SecurityHeaders, over_tls=context.over_tls)
+    app.add_middleware(SecurityHeaders, over_tls=context.over_tls, map_tiles=settings.map_tiles)
     app.include_router(health.router)
     app.include_router(api_router())
     app.include_router(_uploads(staging))

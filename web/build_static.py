@@ -24,8 +24,14 @@ COPIED = {
     f"{GOVUK}/govuk-frontend.min.js": "govuk-frontend.min.js",
     "tus-js-client/dist/tus.min.js": "tus.min.js",
     "tus-js-client/LICENSE": "tus-js-client.LICENSE.txt",
+    # The module finds its worker beside it: no worker from a blob, which the content security policy would refuse.
+    "maplibre-gl/dist/maplibre-gl.mjs": "maplibre-gl.mjs",
+    "maplibre-gl/dist/maplibre-gl-worker.mjs": "maplibre-gl-worker.mjs",
+    "maplibre-gl/dist/maplibre-gl.css": "maplibre-gl.css",
+    "maplibre-gl/LICENSE.txt": "maplibre-gl.LICENSE.txt",
 }
-"""File in node_modules → name in vendor. The stylesheet is rewritten, see `unbranded`."""
+"""File in node_modules → name in vendor. The stylesheet of GOV.UK is rewritten, see `unbranded`."""
+PACKAGES = ("govuk-frontend", "tus-js-client", "maplibre-gl")
 
 
 class BuildFailed(Exception):
@@ -104,7 +110,7 @@ def copy() -> None:
         (fresh / name).write_text(re.sub(r"//# sourceMappingURL=\S+\s*$", "", text), "utf-8")
     css = (MODULES / GOVUK / "govuk-frontend.min.css").read_text("utf-8")
     (fresh / "govuk-frontend.min.css").write_text(unbranded(css), "utf-8")
-    (fresh / "NOTICE.txt").write_text("".join(map(notice, ("govuk-frontend", "tus-js-client"))), "utf-8")
+    (fresh / "NOTICE.txt").write_text("".join(map(notice, PACKAGES)), "utf-8")
     shutil.rmtree(VENDOR, ignore_errors=True)
     fresh.rename(VENDOR)
 

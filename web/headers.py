@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,23 +13,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from evidence.errors import BadInput, TooLarge
 from web.problems import answer, problem_of
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "media-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "media-src": "'self'",
+    "connect-src": "'self'",
+    "worker-src": "'self'",
+    "manifest-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+_TILES_COME_BY = ("img-src", "connect-src")
 ALWAYS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -43,12 +43,24 @@ MAX_BODY_BYTES = 1024 * 1024
 _UPLOADS = re.compile(r"/upload|/uploads(/.*)?")
 
 
+def content_security_policy(map_tiles: str = "") -> str:
+    """What a page may load, and from where: from here alone, but for the tiles of maps where they come from another host.
+
+    `map_tiles`: the setting of that name, whose form leaves nothing in its host that could end a directive.
+    """
+    parts = urlsplit(map_tiles)
+    other = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return "; ".join(f"{name} {where}{other if name in _TILES_COME_BY else ''}" for name, where in _POLICY.items())
+
+
 class SecurityHeaders:
     """Sets what an answer hasn't set itself. Everything but the static files is personal data: never stored."""
 
-    def __init__(self, app: ASGIApp, *, over_tls: bool) -> None:
+    def __init__(self, app: ASGIApp, *, over_tls: bool, map_tiles: str = "") -> None:
         self._app = app
-        self._headers = ALWAYS | ({"Strict-Transport-Security": _HSTS} if over_tls else {})
+        self._headers = ALWAYS | {"Content-Security-Policy": content_security_policy(map_tiles)}
+        if over_tls:
+            self._headers["Strict-Transport-Security"] = _HSTS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
