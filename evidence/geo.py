@@ -1,0 +1,258 @@
+"""What a camera saw of the ground, where a detection stood, and how a track moved: each with its error, or why not.
+
+Every error here is meant to hold 95 times of 100: an ellipse contains the true place, a length is the longest half axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evidence import earth
+from evidence.sampling import sampled as sampled
+from evidence.sight import Sight, sight
+from evidence.telemetry import Certainty, Quantity, Telemetry
+
+Floats = npt.NDArray[np.float64]
+
+GRAZING_DEG = 5.0
+"""A ray that dips less is not placed: half a degree more or less is a tenth of its distance, and any hedge is in its way."""
+REACH = 1 / np.tan(np.radians(GRAZING_DEG))
+"""How far such a ray comes, in heights: 11.4."""
+HOLDS_95 = 2.4477
+"""Half axes of the ellipse that holds 95 % of a two-dimensional normal distribution, in standard deviations: √(χ²₂(.95))."""
+FOOT_SHARE = 0.01
+"""How well the foot of a detection is known, as one standard deviation: a share of half the picture's height."""
+CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+MIDDLE = np.array([0.0, 0.0])
+
+_SINE = np.sin(np.radians(GRAZING_DEG))
+_CORNER_COLUMNS = tuple((Quantity(f"corner_{k}_latitude_deg"), Quantity(f"corner_{k}_longitude_deg")) for k in (1, 2, 3, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Footprints:
+    """The ground in the picture at each fix.
+
+    Shape: `elapsed_us`, `error_m`: (n,); `centre_deg`, `camera_deg`: (n, 2) latitude, longitude; `corners_deg`: (n, 4, 2),
+        clockwise from the picture's upper left. NaN where there is none.
+    Units: `error_m`: metres within which the middle of the picture is known, 95 times of 100 (where the middle can't be
+        placed: the middle of the lower edge).
+    """
+
+    elapsed_us: npt.NDArray[np.int64]
+    centre_deg: Floats
+    corners_deg: Floats
+    camera_deg: Floats
+    error_m: Floats
+    certainty: tuple[Certainty | None, ...]
+    """None where there is no footprint."""
+    why: tuple[str, ...]
+    """Why there is none, what was assumed, or what was cut off; empty where nothing is to be said."""
+
+    def __len__(self) -> int:
+        return len(self.elapsed_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Points of the picture on the ground.
+
+    Shape: `latlon_deg`: (m, 2); `ellipse`: (m, 3), half axes in metres of the ellipse that holds 95 % and the azimuth of the
+        longer one in degrees from north. NaN where there is none, and `why` says why.
+    """
+
+    latlon_deg: Floats
+    ellipse: Floats
+    certainty: tuple[Certainty | None, ...]
+    why: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.latlon_deg)
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How a located track moved, over a window around each of its moments. Shape: (m,) each; NaN where it can't be said.
+
+    Units: `speed_mps`, metres a second, with `speed_error_mps`; `heading_deg` clockwise from north, with its error. NaN
+    heading where it may as well stand.
+    """
+
+    speed_mps: Floats
+    speed_error_mps: Floats
+    heading_deg: Floats
+    heading_error_deg: Floats
+
+
+def footprints(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> Footprints:
+    """The ground in the picture at each fix: as the file says it, or calculated; marked, or none and why."""
+    look = sight(telemetry, size_wh)
+    n = len(look)
+    centre = _placed(look, np.broadcast_to(MIDDLE, (n, 1, 2)))[:, 0]
+    corners, cut = _corners(look)
+    seen = np.where(np.isfinite(centre[:, :1]), 0.0, 1.0) * np.array([[0.0, 1.0]])
+    error = HOLDS_95 * _ellipse(look, seen)[:, 0]
+    said_centre, said_corners = _said(telemetry)
+    given = _whole(said_corners)
+    corners = np.where(given[:, None, None], said_corners, corners)
+    centre = np.where(np.isfinite(said_centre), said_centre, centre)
+    there = _whole(corners) | _whole(centre)
+    error[~there] = np.nan
+    worth = _said_worth(telemetry)
+    certainty, why = [], []
+    for i in range(n):
+        certainty.append(_certainty(bool(there[i]), worth if given[i] else None, bool(look.assumed[i])))
+        why.append("" if given[i] else _because(look, i, there[i], bool(cut[i])))
+    return Footprints(telemetry.elapsed_us, centre, corners, look.latlon_deg, error, tuple(certainty), tuple(why))
+
+
+def locate(telemetry: Telemetry, size_wh: tuple[int, int], elapsed_us: npt.NDArray[np.int64], points_xy: Floats) -> Located:
+    """Where points of the picture lie on the ground, each with the ellipse of its error.
+
+    Shape: `elapsed_us`: (m,); `points_xy`: (m, 2), pixels of the upright picture.
+    Source: first-order propagation of the stated accuracies (JCGM 100:2008, 5.1), by differences over one standard
+        deviation each way.
+    """
+    moments, which = np.unique(elapsed_us, return_inverse=True)
+    look = sight(sampled(telemetry, moments), size_wh).rows(which)
+    points = points_xy / np.array(size_wh, float) * 2 - 1
+    inside = (np.abs(points) <= 1).all(-1)
+    places = _placed(look, points[:, None])[:, 0]
+    ellipse = _ellipse(look, points)
+    ellipse[:, :2] *= HOLDS_95
+    there = np.isfinite(places).all(-1) & np.isfinite(ellipse).all(-1) & inside
+    places[~there], ellipse[~there] = np.nan, np.nan
+    why = []
+    for i in range(len(look)):
+        if not inside[i]:
+            why.append("it lies outside the picture")
+        else:
+            why.append(_because(look, i, bool(there[i]), False))
+    certainty = tuple(_certainty(bool(t), None, bool(a)) for t, a in zip(there, look.assumed, strict=True))
+    return Located(places, ellipse, certainty, tuple(why))
+
+
+def _certainty(there: bool, said: Certainty | None, assumed: bool) -> Certainty | None:
+    if not there:
+        return None
+    return said or (Certainty.ESTIMATED if assumed else Certainty.DERIVED)
+
+
+def _because(look: Sight, row: int, there: bool, cut: bool) -> str:
+    if there and cut:
+        far = f"what lies further away than {look.height_m[row] * REACH:,.0f} m is left out: the camera looks at the horizon"
+        return "; ".join(filter(None, (look.why[row], far)))
+    if there or not np.isfinite(look.latlon_deg[row, 0] + look.height_m[row]):
+        return look.why[row]
+    if not np.isfinite(look.half_width[row]):
+        return "the field of view is not known"
+    return f"it lies above the horizon, or less than {GRAZING_DEG:.0f}° below it"
+
+
+def _placed(look: Sight, points: Floats) -> Floats:
+    """The ground under points, if their rays dip enough. Shape: (n, k, 2) to (n, k, 2)."""
+    with np.errstate(invalid="ignore"):
+        dips = -look.rays(points)[..., 2] >= _SINE
+    return np.where(dips[..., None], look.ground(points), np.nan)
+
+
+def _corners(look: Sight) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Four corners on the ground, and where the picture was cut off below the horizon.
+
+    A corner above the limit slides along its side of the picture, or else along its upper or lower edge, towards the corner
+    at the other end until its ray dips enough.
+    """
+    n = len(look)
+    points = np.broadcast_to(CORNERS, (n, 4, 2)).copy()
+    dips = _dips(look, points)
+    for neighbour in ([3, 2, 1, 0], [1, 0, 3, 2]):
+        slides = ~_dips(look, points) & dips[:, neighbour]
+        if not slides.any():
+            continue
+        lost, kept = np.zeros((n, 4)), np.ones((n, 4))
+        there, here = points[:, neighbour], points.copy()
+        for _ in range(30):
+            middle = (lost + kept) / 2
+            good = _dips(look, here + middle[..., None] * (there - here))
+            kept, lost = np.where(good, middle, kept), np.where(good, lost, middle)
+        points = np.where(slides[..., None], here + kept[..., None] * (there - here), points)
+    places = _placed(look, points)
+    whole = _whole(places)
+    return np.where(whole[:, None, None], places, np.nan), whole & ~dips.all(1)
+
+
+def _whole(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows are there in full. Shape: (n, …) to (n,)."""
+    return np.asarray(np.isfinite(values).reshape(len(values), -1).all(1))
+
+
+def _dips(look: Sight, points: Floats) -> npt.NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(-look.rays(points)[..., 2] >= _SINE)
+
+
+def _ellipse(look: Sight, points: Floats) -> Floats:
+    """Half axes (one standard deviation) and azimuth of each point's error. Shape: (n, 2) to (n, 3)."""
+    n = len(look)
+    base = look.ground(points[:, None])[:, 0]
+    moves = []
+    for which in range(2, 7):
+        step = look.sigma[:, which]
+        there, back = (look.shifted(which, by).ground(points[:, None])[:, 0] for by in (step, -step))
+        moves.append((earth.offset_m(base, there) - earth.offset_m(base, back)) / 2)
+    for axis in (0, 1):
+        foot = np.zeros((n, 2))
+        foot[:, axis] = FOOT_SHARE
+        there, back = (look.ground((points + by)[:, None])[:, 0] for by in (foot, -foot))
+        moves.append((earth.offset_m(base, there) - earth.offset_m(base, back)) / 2)
+    spread = np.stack(moves, 1)
+    covariance = np.einsum("nki,nkj->nij", spread, spread)
+    covariance[:, 0, 0] += look.sigma[:, 0] ** 2
+    covariance[:, 1, 1] += look.sigma[:, 1] ** 2
+    lost = ~_whole(covariance)
+    covariance[lost] = np.eye(2)
+    squares, directions = np.linalg.eigh(covariance)
+    azimuth = np.degrees(np.arctan2(directions[:, 0, 1], directions[:, 1, 1])) % 180
+    ellipse = np.stack([np.sqrt(squares[:, 1]), np.sqrt(squares[:, 0]), azimuth], -1)
+    ellipse[lost] = np.nan
+    return ellipse
+
+
+def _said(telemetry: Telemetry) -> tuple[Floats, Floats]:
+    """Centre and corners as the file says them."""
+    centre = np.stack([telemetry.column(Quantity.CENTRE_LATITUDE), telemetry.column(Quantity.CENTRE_LONGITUDE)], -1)
+    corners = np.stack([np.stack([telemetry.column(a), telemetry.column(b)], -1) for a, b in _CORNER_COLUMNS], 1)
+    return centre, corners
+
+
+def _said_worth(telemetry: Telemetry) -> Certainty:
+    return telemetry.certainty.get(_CORNER_COLUMNS[0][0], Certainty.MEASURED)
+
+
+def motion(elapsed_us: npt.NDArray[np.int64], located: Located, window_s: float = 2.0) -> Motion:
+    """Speed and heading of a located track: a straight line through the places of a window around each moment.
+
+    The error takes the ends of the window to be wrong independently of one another, each by its ellipse; much of it is
+    common to both, so that it is an upper bound.
+    """
+    m = len(located)
+    result = np.full((4, m), np.nan)
+    at = elapsed_us / 1e6
+    known = np.isfinite(located.latlon_deg).all(-1)
+    for i in np.flatnonzero(known):
+        near = np.flatnonzero(known & (np.abs(at - at[i]) <= window_s / 2))
+        span = at[near[-1]] - at[near[0]]
+        if span < window_s / 2:
+            continue
+        way = earth.offset_m(np.broadcast_to(located.latlon_deg[i], (len(near), 2)), located.latlon_deg[near])
+        time = at[near] - at[near].mean()
+        east, north = (time @ way) / (time @ time)
+        speed = float(np.hypot(east, north))
+        error = float(np.hypot(*located.ellipse[[near[0], near[-1]], 0]) / span)
+        result[:2, i] = speed, error
+        if speed > error:
+            result[2:, i] = np.degrees(np.arctan2(east, north)) % 360, np.degrees(np.arcsin(error / speed))
+    return Motion(*result)

@@ -1,0 +1,273 @@
+"""Where a camera stood and how it looked at each fix, with what each value is worth: a pinhole camera above flat ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from evidence import earth
+from evidence.telemetry import Certainty, Family, Quantity, Telemetry
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+# One standard deviation where a format gives none: docs/places.md says where each comes from.
+PLACE_M = 3.3
+HEIGHT_TAKEOFF_M = 2.0
+HEIGHT_SEA_M = 6.6
+YAW_DEG = 3.0
+PITCH_DEG = 1.0
+ROLL_DEG = 1.0
+VIEW_SHARE = 0.02
+LENS_SHARE = 0.05
+BESIDE_S = 0.2
+"""How far a fix that isn't written with its frame can be from it, as one standard deviation: SRT and MP4 clocks differ by
+up to 0.4 s."""
+
+# Assumed where an angle is missing.
+PLATFORM_YAW_DEG = 15.0
+COURSE_DEG = 40.0
+NADIR_DEG = 40.0
+UNKNOWN_YAW_DEG = 90.0
+USUAL_VIEW_DEG = 70.0
+USUAL_VIEW_SHARE = 0.15
+USUAL_ASPECT = 16 / 9
+MOVING_MPS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Each row one look. Shape: (n,) each, `latlon_deg`: (n, 2), `sigma`: (n, 7), one standard deviation of east, north,
+    height (metres), yaw, pitch, roll (degrees), and of the view's half widths (as a share).
+
+    Units: angles as in `Quantity`; `half_width`, `half_height`: tangents of half the fields of view, NaN where not known.
+    """
+
+    latlon_deg: Floats
+    height_m: Floats
+    yaw_deg: Floats
+    pitch_deg: Floats
+    roll_deg: Floats
+    half_width: Floats
+    half_height: Floats
+    sigma: Floats
+    assumed: Bools
+    """Whether something that matters was assumed, not measured."""
+    why: tuple[str, ...]
+    """Why there is no sight, or what was assumed, in words; or empty."""
+
+    def __len__(self) -> int:
+        return len(self.height_m)
+
+    def rows(self, which: npt.NDArray[np.int64]) -> Sight:
+        """These rows, in this order."""
+        columns = (
+            "latlon_deg",
+            "height_m",
+            "yaw_deg",
+            "pitch_deg",
+            "roll_deg",
+            "half_width",
+            "half_height",
+            "sigma",
+            "assumed",
+        )
+        return Sight(**{name: getattr(self, name)[which] for name in columns}, why=tuple(self.why[i] for i in which))
+
+    def rays(self, points: Floats) -> Floats:
+        """Unit vectors east, north, up through points of the picture. Shape: (n, k, 2) to (n, k, 3).
+
+        Units: a point's coordinates from -1 (left, upper edge) to 1 (right, lower edge).
+        Source: pinhole model, Hartley & Zisserman, Multiple View Geometry, 6.1; yaw, pitch, roll in that order as in
+            MISB ST 0601 (aircraft axes turned to east, north, up).
+        """
+        yaw, pitch, roll = (np.radians(a)[:, None] for a in (self.yaw_deg, self.pitch_deg, self.roll_deg))
+        none = np.zeros_like(yaw)
+        ahead = np.stack([np.cos(pitch) * np.sin(yaw), np.cos(pitch) * np.cos(yaw), np.sin(pitch)], -1)
+        level = np.stack([np.cos(yaw), -np.sin(yaw), none], -1)
+        over = np.stack([-np.sin(pitch) * np.sin(yaw), -np.sin(pitch) * np.cos(yaw), np.cos(pitch)], -1)
+        right = level * np.cos(roll)[..., None] - over * np.sin(roll)[..., None]
+        up = over * np.cos(roll)[..., None] + level * np.sin(roll)[..., None]
+        # The middle of the picture needs no field of view.
+        across = np.where(points[..., 0] == 0, 0.0, points[..., 0] * self.half_width[:, None])
+        down = np.where(points[..., 1] == 0, 0.0, points[..., 1] * self.half_height[:, None])
+        ray = ahead + across[..., None] * right - down[..., None] * up
+        return np.asarray(ray / np.linalg.norm(ray, axis=-1, keepdims=True))
+
+    def ground(self, points: Floats) -> Floats:
+        """Latitude and longitude under points of the picture. Shape: (n, k, 2) to (n, k, 2)."""
+        k = points.shape[1]
+        places = np.repeat(self.latlon_deg[:, None], k, axis=1)
+        return earth.ground(places, np.repeat(self.height_m[:, None], k, axis=1), self.rays(points))
+
+    def shifted(self, which: int, by: Floats) -> Sight:
+        """As if parameter `which` of `sigma` were larger. East and north are left to the caller: they move all alike."""
+        if which < 2:
+            return self
+        if which == 6:
+            return replace(self, half_width=self.half_width * (1 + by), half_height=self.half_height * (1 + by))
+        name = ("height_m", "yaw_deg", "pitch_deg", "roll_deg")[which - 2]
+        return replace(self, **{name: getattr(self, name) + by})
+
+
+def sight(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> Sight:
+    """How the camera looked at each fix, from what the fixes say and, where they don't, from what is usual."""
+    n = len(telemetry)
+    words = _Words(n)
+    latlon = np.stack([telemetry.column(Quantity.LATITUDE), telemetry.column(Quantity.LONGITUDE)], -1)
+    latlon[~telemetry.placed] = np.nan
+    words.none(~telemetry.placed, "no place is known")
+    sigma = np.zeros((n, 7))
+    height, sigma[:, 2] = _height(telemetry, words)
+    yaw, sigma[:, 3] = _yaw(telemetry, latlon, words)
+    pitch, sigma[:, 4] = _pitch(telemetry, height, words)
+    roll = telemetry.column(Quantity.CAMERA_ROLL)
+    sigma[:, 5] = np.where(np.isfinite(roll), ROLL_DEG, 2 * ROLL_DEG)
+    width, half_height, sigma[:, 6] = _view(telemetry, size_wh, words)
+    stated = telemetry.column(Quantity.ACCURACY_HORIZONTAL)
+    around = np.where(np.isfinite(stated) & (stated > 0), stated, PLACE_M)
+    late = 0.0 if telemetry.frame_synchronous else BESIDE_S
+    speed = np.nan_to_num(telemetry.column(Quantity.SPEED))
+    sigma[:, 0] = sigma[:, 1] = np.hypot(around, late * speed)
+    guessed = _guessed(telemetry)
+    return Sight(
+        latlon, height, yaw, pitch, np.nan_to_num(roll), width, half_height, sigma, words.assumed | guessed, words.said()
+    )
+
+
+class _Words:
+    """Gathers per row what is said of it."""
+
+    def __init__(self, n: int) -> None:
+        self._code = np.zeros(n, np.int64)
+        self._kinds: list[tuple[str, bool]] = []
+        self._missing = np.zeros(n, bool)
+        self.assumed = np.zeros(n, bool)
+
+    def none(self, where: Bools, words: str) -> None:
+        fresh = where & ~self._missing
+        self._missing |= where
+        self._code[fresh] = 1 << len(self._kinds)
+        self._kinds.append((words, True))
+
+    def assume(self, where: Bools, words: str, matters: bool = True) -> None:
+        fresh = where & ~self._missing
+        self._code[fresh] |= 1 << len(self._kinds)
+        self._kinds.append((words, False))
+        if matters:
+            self.assumed |= fresh
+
+    def said(self) -> tuple[str, ...]:
+        known = {
+            int(code): "; ".join(words for bit, (words, _) in enumerate(self._kinds) if int(code) >> bit & 1)
+            for code in np.unique(self._code)
+        }
+        return tuple(known[int(code)] for code in self._code)
+
+
+def _guessed(telemetry: Telemetry) -> Bools:
+    """Rows of a source that says itself that its places or angles are estimates."""
+    weighty = (Quantity.LATITUDE, Quantity.LONGITUDE, Quantity.CAMERA_YAW, Quantity.CAMERA_PITCH, Quantity.HORIZONTAL_VIEW)
+    guessed = np.zeros(len(telemetry), bool)
+    for quantity in weighty:
+        if telemetry.certainty.get(quantity) is Certainty.ESTIMATED:
+            guessed |= np.isfinite(telemetry.column(quantity))
+    return guessed
+
+
+def _height(telemetry: Telemetry, words: _Words) -> tuple[Floats, Floats]:
+    """Height above the ground and its standard deviation: the ground's own, against the frame's centre, over take-off."""
+    sea, centre = telemetry.column(Quantity.HEIGHT_SEA), telemetry.column(Quantity.CENTRE_HEIGHT_SEA)
+    ranged = telemetry.column(Quantity.SLANT_RANGE) * -np.sin(np.radians(telemetry.column(Quantity.CAMERA_PITCH)))
+    stated = telemetry.column(Quantity.ACCURACY_VERTICAL)
+    given = np.where(np.isfinite(stated) & (stated > 0), stated, HEIGHT_SEA_M)
+    ways = (
+        (telemetry.column(Quantity.HEIGHT_GROUND), np.full(len(telemetry), HEIGHT_TAKEOFF_M)),
+        (sea - centre, given),
+        (telemetry.column(Quantity.HEIGHT_TAKEOFF), np.full(len(telemetry), HEIGHT_TAKEOFF_M)),
+        (ranged, given),
+    )
+    height, sigma = np.full(len(telemetry), np.nan), np.full(len(telemetry), np.nan)
+    for value, worth in ways:
+        open_ = ~np.isfinite(height) & np.isfinite(value)
+        height[open_], sigma[open_] = value[open_], worth[open_]
+    words.none(~np.isfinite(height), "the height above the ground is not known")
+    low = np.isfinite(height) & (height < 1.0)
+    words.none(low, "it was on the ground, or below where it took off")
+    height[low] = np.nan
+    return height, sigma
+
+
+def _yaw(telemetry: Telemetry, latlon: Floats, words: _Words) -> tuple[Floats, Floats]:
+    yaw = telemetry.column(Quantity.CAMERA_YAW).copy()
+    sigma = np.where(np.isfinite(yaw), YAW_DEG, np.nan)
+    platform = telemetry.column(Quantity.PLATFORM_YAW)
+    use = ~np.isfinite(yaw) & np.isfinite(platform)
+    yaw[use], sigma[use] = platform[use], PLATFORM_YAW_DEG
+    words.assume(use, "the camera is taken to look where the aircraft points")
+    course = _course(telemetry, latlon)
+    use = ~np.isfinite(yaw) & np.isfinite(course)
+    yaw[use], sigma[use] = course[use], COURSE_DEG
+    words.assume(use, "the camera is taken to look where the aircraft flies")
+    use = ~np.isfinite(yaw)
+    yaw[use], sigma[use] = 0.0, UNKNOWN_YAW_DEG
+    words.assume(use, "the direction of the camera is not known: north is taken for the upper edge")
+    return yaw, sigma
+
+
+def _course(telemetry: Telemetry, latlon: Floats) -> Floats:
+    """Where it moves, as the source says or as its places show over two seconds; NaN where it hardly moves."""
+    course = telemetry.column(Quantity.COURSE).copy()
+    course[np.nan_to_num(telemetry.column(Quantity.SPEED), nan=MOVING_MPS) < MOVING_MPS] = np.nan
+    if len(telemetry) < 2 or np.isfinite(course).all():
+        return course
+    at = telemetry.elapsed_us
+    before = np.searchsorted(at, at - 1_000_000, "left")
+    after = np.searchsorted(at, at + 1_000_000, "right") - 1
+    span_s = (at[after] - at[before]) / 1e6
+    way = earth.offset_m(latlon[before], latlon[after])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moving = np.linalg.norm(way, axis=-1) / span_s >= MOVING_MPS
+    shown = np.degrees(np.arctan2(way[:, 0], way[:, 1])) % 360
+    use = ~np.isfinite(course) & moving & (span_s <= 5)
+    course[use] = shown[use]
+    return course
+
+
+def _pitch(telemetry: Telemetry, height: Floats, words: _Words) -> tuple[Floats, Floats]:
+    pitch = telemetry.column(Quantity.CAMERA_PITCH).copy()
+    sigma = np.where(np.isfinite(pitch), PITCH_DEG, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sunk = -np.degrees(np.arcsin(height / telemetry.column(Quantity.SLANT_RANGE)))
+    use = ~np.isfinite(pitch) & np.isfinite(sunk)
+    pitch[use], sigma[use] = sunk[use], 2 * PITCH_DEG
+    use = ~np.isfinite(pitch)
+    pitch[use], sigma[use] = -90.0, NADIR_DEG
+    words.assume(use, "how far the camera looks down is not known: straight down is taken")
+    return pitch, sigma
+
+
+def _view(telemetry: Telemetry, size_wh: tuple[int, int] | None, words: _Words) -> tuple[Floats, Floats, Floats]:
+    """Tangents of half the fields of view, and their standard deviation as a share."""
+    aspect = size_wh[0] / size_wh[1] if size_wh and min(size_wh) > 0 else USUAL_ASPECT
+    tilt = [telemetry.column(q) for q in (Quantity.HORIZONTAL_VIEW, Quantity.VERTICAL_VIEW)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        width, height = (np.where((a > 0) & (a < 175), np.tan(np.radians(a) / 2), np.nan) for a in tilt)
+        focal = telemetry.column(Quantity.FOCAL_LENGTH_35)
+        # The long side of the picture stands for the 36 mm of film.
+        film = np.where(focal > 0, 18.0 / focal, np.nan) * (1.0 if aspect >= 1 else aspect)
+    sigma = np.full(len(telemetry), VIEW_SHARE)
+    width = np.where(np.isfinite(width), width, height * aspect)
+    use = ~np.isfinite(width) & np.isfinite(film)
+    width[use], sigma[use] = film[use], LENS_SHARE
+    if telemetry.family is Family.DJI_SRT:
+        use = ~np.isfinite(width)
+        width[use], sigma[use] = np.tan(np.radians(USUAL_VIEW_DEG) / 2), USUAL_VIEW_SHARE
+        words.assume(use, f"the field of view is not known: {USUAL_VIEW_DEG:.0f}° across is taken, as usual for this maker")
+    height = np.where(np.isfinite(height), height, width / aspect)
+    if size_wh is None:
+        lacking = np.isfinite(width) & ~np.isfinite(telemetry.column(Quantity.VERTICAL_VIEW))
+        words.assume(lacking, "the picture is taken to be 16:9")
+    return width, height, sigma
