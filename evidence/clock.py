@@ -6,7 +6,6 @@ Every error is one that the truth stays within 95 times of 100.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -166,30 +165,3 @@ def composed(to_other: Correction, others: Correction) -> Correction:
     words = f"{to_other.words}; {others.words}"
     error = math.hypot(to_other.error_s, others.error_s)
     return Correction(to_other.offset_s + others.offset_s, error, to_other.evidence, words, to_other.who, to_other.frame_us)
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """How far the second device's clock, corrected as it is, is ahead of the first one's. Units: seconds."""
-
-    offset_s: float
-    error_s: float
-    rests_on: int
-    """Events, or moments of a common way."""
-    contradicts: bool
-    """Whether it is more than both clocks' stated errors allow."""
-
-
-def disagreement(pairs: Sequence[tuple[Corrected, Corrected]], reaction_s: float = 0.5) -> Disagreement:
-    """From events that both recordings show: each pair is one event at the first's and at the second's time.
-
-    Raises: ValueError without a pair.
-    """
-    if not pairs:
-        raise ValueError("a disagreement rests on at least one event that both recordings show")
-    apart = np.array([(b.utc - a.utc).total_seconds() for a, b in pairs])
-    spread = float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
-    error = max(reaction_s, 2 * spread) / math.sqrt(len(apart))
-    offset = float(np.median(apart))
-    allowed = max(math.hypot(a.error_s, b.error_s) for a, b in pairs)
-    return Disagreement(offset, error, len(apart), abs(offset) - error > allowed)

@@ -98,14 +98,21 @@ def footprints(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> 
     said_centre, said_corners = _said(telemetry)
     given = _whole(said_corners)
     corners = np.where(given[:, None, None], said_corners, corners)
-    centre = np.where(np.isfinite(said_centre), said_centre, centre)
-    there = _whole(corners) | _whole(centre)
+    centre = np.where(_whole(said_centre)[:, None], said_centre, centre)
+    bounded = _whole(corners)
+    there = bounded | _whole(centre)
     error[~there] = np.nan
     worth = _said_worth(telemetry)
     certainty, why = [], []
     for i in range(n):
         certainty.append(_certainty(bool(there[i]), worth if given[i] else None, bool(look.assumed[i])))
-        why.append("" if given[i] else _because(look, i, there[i], bool(cut[i])))
+        if given[i]:
+            why.append("")
+        elif there[i] and not bounded[i]:
+            alone = "the field of view is not known" if not np.isfinite(look.half_width[i]) else "it looks over the horizon"
+            why.append("; ".join(filter(None, (look.why[i], f"{alone}: only the middle is placed"))))
+        else:
+            why.append(_because(look, i, bool(there[i]), bool(cut[i])))
     return Footprints(telemetry.elapsed_us, centre, corners, look.latlon_deg, error, tuple(certainty), tuple(why))
 
 
@@ -116,8 +123,9 @@ def locate(telemetry: Telemetry, size_wh: tuple[int, int], elapsed_us: npt.NDArr
     Source: first-order propagation of the stated accuracies (JCGM 100:2008, 5.1), by differences over one standard
         deviation each way.
     """
-    moments, which = np.unique(elapsed_us, return_inverse=True)
-    look = sight(sampled(telemetry, moments), size_wh).rows(which)
+    # Among the source's own moments: speed, course and turning are seen from one to the next.
+    moments = np.union1d(telemetry.elapsed_us, elapsed_us)
+    look = sight(sampled(telemetry, moments), size_wh).rows(np.searchsorted(moments, elapsed_us))
     points = points_xy / np.array(size_wh, float) * 2 - 1
     inside = (np.abs(points) <= 1).all(-1)
     places = _placed(look, points[:, None])[:, 0]
@@ -154,9 +162,7 @@ def _because(look: Sight, row: int, there: bool, cut: bool) -> str:
 
 def _placed(look: Sight, points: Floats) -> Floats:
     """The ground under points, if their rays dip enough. Shape: (n, k, 2) to (n, k, 2)."""
-    with np.errstate(invalid="ignore"):
-        dips = -look.rays(points)[..., 2] >= _SINE
-    return np.where(dips[..., None], look.ground(points), np.nan)
+    return np.where(_dips(look, points)[..., None], look.ground(points), np.nan)
 
 
 def _corners(look: Sight) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -165,28 +171,32 @@ def _corners(look: Sight) -> tuple[Floats, npt.NDArray[np.bool_]]:
     A corner above the limit slides along its side of the picture, or else along its upper or lower edge, towards the corner
     at the other end until its ray dips enough.
     """
-    n = len(look)
-    points = np.broadcast_to(CORNERS, (n, 4, 2)).copy()
+    points = np.broadcast_to(CORNERS, (len(look), 4, 2)).copy()
     dips = _dips(look, points)
     for neighbour in ([3, 2, 1, 0], [1, 0, 3, 2]):
         slides = ~_dips(look, points) & dips[:, neighbour]
-        if not slides.any():
-            continue
-        lost, kept = np.zeros((n, 4)), np.ones((n, 4))
-        there, here = points[:, neighbour], points.copy()
-        for _ in range(30):
-            middle = (lost + kept) / 2
-            good = _dips(look, here + middle[..., None] * (there - here))
-            kept, lost = np.where(good, middle, kept), np.where(good, lost, middle)
-        points = np.where(slides[..., None], here + kept[..., None] * (there - here), points)
+        rows = np.flatnonzero(slides.any(1))
+        if len(rows):
+            slid = _slid(look.rows(rows), points[rows], points[rows][:, neighbour])
+            points[rows] = np.where(slides[rows, :, None], slid, points[rows])
     places = _placed(look, points)
     whole = _whole(places)
     return np.where(whole[:, None, None], places, np.nan), whole & ~dips.all(1)
 
 
+def _slid(look: Sight, here: Floats, there: Floats) -> Floats:
+    """The first points on the way from `here` to `there` whose rays dip enough, found by halving. Shape: (n, k, 2)."""
+    lost, kept = np.zeros(here.shape[:2]), np.ones(here.shape[:2])
+    for _ in range(30):
+        middle = (lost + kept) / 2
+        good = _dips(look, here + middle[..., None] * (there - here))
+        kept, lost = np.where(good, middle, kept), np.where(good, lost, middle)
+    return np.asarray(here + kept[..., None] * (there - here))
+
+
 def _whole(values: Floats) -> npt.NDArray[np.bool_]:
     """Which rows are there in full. Shape: (n, …) to (n,)."""
-    return np.asarray(np.isfinite(values).reshape(len(values), -1).all(1))
+    return np.asarray(np.isfinite(values).all(tuple(range(1, values.ndim))))
 
 
 def _dips(look: Sight, points: Floats) -> npt.NDArray[np.bool_]:

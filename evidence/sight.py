@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from evidence import earth
-from evidence.telemetry import Certainty, Family, Quantity, Telemetry
+from evidence.telemetry import Certainty, Family, Flag, Quantity, Telemetry
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-# One standard deviation where a format gives none: docs/places.md says where each comes from.
+# One standard deviation where a format gives none. docs/places.md says where each comes from, and a test compares.
 PLACE_M = 3.3
 HEIGHT_TAKEOFF_M = 2.0
 HEIGHT_SEA_M = 6.6
@@ -23,18 +23,22 @@ ROLL_DEG = 1.0
 VIEW_SHARE = 0.02
 LENS_SHARE = 0.05
 BESIDE_S = 0.2
-"""How far a fix that isn't written with its frame can be from it, as one standard deviation: SRT and MP4 clocks differ by
-up to 0.4 s."""
 
-# Assumed where an angle is missing.
+# The same for what is assumed where something is missing.
 PLATFORM_YAW_DEG = 15.0
 COURSE_DEG = 40.0
-NADIR_DEG = 40.0
 UNKNOWN_YAW_DEG = 90.0
-USUAL_VIEW_DEG = 70.0
+NADIR_DEG = 40.0
 USUAL_VIEW_SHARE = 0.15
+
+USUAL_VIEW_DEG = 67.0
 USUAL_ASPECT = 16 / 9
+FILM_MM = 17.3
+"""Half the width of a 4:3 picture with the diagonal of 35 mm film (43.27 mm): the sensors of small cameras are 4:3, and
+their video takes the whole width or a little less. Source: CIPA DCG-001, equivalent focal length by the diagonal."""
 MOVING_MPS = 1.0
+LOWEST_M = 1.0
+LONGEST_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +124,25 @@ def sight(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> Sight
     latlon[~telemetry.placed] = np.nan
     words.none(~telemetry.placed, "no place is known")
     sigma = np.zeros((n, 7))
+    leaps = (telemetry.flags & int(Flag.JUMP)) != 0
+    words.assume(leaps, "the place leaps impossibly far here, and may be wrong")
     height, sigma[:, 2] = _height(telemetry, words)
-    yaw, sigma[:, 3] = _yaw(telemetry, latlon, words)
-    pitch, sigma[:, 4] = _pitch(telemetry, height, words)
+    speed, course = _movement(telemetry, latlon)
+    towards = _towards(telemetry, latlon, height)
+    yaw, sigma[:, 3] = _yaw(telemetry, towards[0], course, words)
+    pitch, sigma[:, 4] = _pitch(telemetry, towards[1], words)
     roll = telemetry.column(Quantity.CAMERA_ROLL)
     sigma[:, 5] = np.where(np.isfinite(roll), ROLL_DEG, 2 * ROLL_DEG)
     width, half_height, sigma[:, 6] = _view(telemetry, size_wh, words)
     stated = telemetry.column(Quantity.ACCURACY_HORIZONTAL)
     around = np.where(np.isfinite(stated) & (stated > 0), stated, PLACE_M)
-    late = 0.0 if telemetry.frame_synchronous else BESIDE_S
-    speed = np.nan_to_num(telemetry.column(Quantity.SPEED))
-    sigma[:, 0] = sigma[:, 1] = np.hypot(around, late * speed)
-    guessed = _guessed(telemetry)
-    return Sight(
-        latlon, height, yaw, pitch, np.nan_to_num(roll), width, half_height, sigma, words.assumed | guessed, words.said()
-    )
+    sigma[:, 0] = sigma[:, 1] = np.hypot(around, _rounding_m(latlon))
+    if not telemetry.frame_synchronous:
+        sigma[:, :2] = np.hypot(sigma[:, :2], BESIDE_S * np.nan_to_num(speed)[:, None])
+        for at, quantity in ((3, Quantity.CAMERA_YAW), (4, Quantity.CAMERA_PITCH)):
+            sigma[:, at] = np.hypot(sigma[:, at], BESIDE_S * _turning(telemetry, quantity))
+    words.assume(_guessed(telemetry), "the file's own place or angles are estimates")
+    return Sight(latlon, height, yaw, pitch, np.nan_to_num(roll), width, half_height, sigma, words.assumed, words.said())
 
 
 class _Words:
@@ -169,7 +177,15 @@ class _Words:
 
 def _guessed(telemetry: Telemetry) -> Bools:
     """Rows of a source that says itself that its places or angles are estimates."""
-    weighty = (Quantity.LATITUDE, Quantity.LONGITUDE, Quantity.CAMERA_YAW, Quantity.CAMERA_PITCH, Quantity.HORIZONTAL_VIEW)
+    weighty = (
+        Quantity.LATITUDE,
+        Quantity.LONGITUDE,
+        Quantity.HEIGHT_TAKEOFF,
+        Quantity.HEIGHT_GROUND,
+        Quantity.CAMERA_YAW,
+        Quantity.CAMERA_PITCH,
+        Quantity.HORIZONTAL_VIEW,
+    )
     guessed = np.zeros(len(telemetry), bool)
     for quantity in weighty:
         if telemetry.certainty.get(quantity) is Certainty.ESTIMATED:
@@ -194,55 +210,99 @@ def _height(telemetry: Telemetry, words: _Words) -> tuple[Floats, Floats]:
         open_ = ~np.isfinite(height) & np.isfinite(value)
         height[open_], sigma[open_] = value[open_], worth[open_]
     words.none(~np.isfinite(height), "the height above the ground is not known")
-    low = np.isfinite(height) & (height < 1.0)
+    low = np.isfinite(height) & (height < LOWEST_M)
     words.none(low, "it was on the ground, or below where it took off")
     height[low] = np.nan
     return height, sigma
 
 
-def _yaw(telemetry: Telemetry, latlon: Floats, words: _Words) -> tuple[Floats, Floats]:
-    yaw = telemetry.column(Quantity.CAMERA_YAW).copy()
-    sigma = np.where(np.isfinite(yaw), YAW_DEG, np.nan)
-    platform = telemetry.column(Quantity.PLATFORM_YAW)
-    use = ~np.isfinite(yaw) & np.isfinite(platform)
-    yaw[use], sigma[use] = platform[use], PLATFORM_YAW_DEG
-    words.assume(use, "the camera is taken to look where the aircraft points")
-    course = _course(telemetry, latlon)
-    use = ~np.isfinite(yaw) & np.isfinite(course)
-    yaw[use], sigma[use] = course[use], COURSE_DEG
-    words.assume(use, "the camera is taken to look where the aircraft flies")
-    use = ~np.isfinite(yaw)
-    yaw[use], sigma[use] = 0.0, UNKNOWN_YAW_DEG
-    words.assume(use, "the direction of the camera is not known: north is taken for the upper edge")
+def _movement(telemetry: Telemetry, latlon: Floats) -> tuple[Floats, Floats]:
+    """Speed and course, as the source says or else as its places show over two seconds; no course where it hardly moves."""
+    speed, course = telemetry.column(Quantity.SPEED).copy(), telemetry.column(Quantity.COURSE).copy()
+    before, after, span_s = _around(telemetry.elapsed_us, 1_000_000)
+    way = earth.offset_m(latlon[before], latlon[after])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shown = np.linalg.norm(way, axis=-1) / span_s
+    use = ~np.isfinite(speed) & np.isfinite(shown)
+    speed[use] = shown[use]
+    use = ~np.isfinite(course) & np.isfinite(shown)
+    course[use] = (np.degrees(np.arctan2(way[:, 0], way[:, 1])) % 360)[use]
+    course[~(np.nan_to_num(speed, nan=MOVING_MPS) >= MOVING_MPS)] = np.nan
+    return speed, course
+
+
+def _turning(telemetry: Telemetry, quantity: Quantity) -> Floats:
+    """How fast an angle turns around each fix. Units: degrees a second; 0 where it can't be said."""
+    angle = telemetry.column(quantity)
+    before, after, span_s = _around(telemetry.elapsed_us, 500_000)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.abs((angle[after] - angle[before] + 180) % 360 - 180) / span_s
+    return np.where(np.isfinite(rate), rate, 0.0)
+
+
+def _around(at_us: npt.NDArray[np.int64], half_us: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+    """The first and the last row within so much of each, or else its neighbours, and the seconds between the two.
+
+    NaN seconds where that is too long to say anything.
+    """
+    row = np.arange(len(at_us))
+    before = np.minimum(np.searchsorted(at_us, at_us - half_us, "left"), np.maximum(row - 1, 0))
+    after = np.maximum(np.searchsorted(at_us, at_us + half_us, "right") - 1, np.minimum(row + 1, len(row) - 1))
+    span_s = (at_us[after] - at_us[before]) / 1e6
+    span_s[span_s > LONGEST_S] = np.nan
+    return before, after, span_s
+
+
+def _rounding_m(latlon: Floats) -> float:
+    """What a source that writes three or four decimals of a degree leaves open, as one standard deviation.
+
+    Source: a value rounded to steps of s has the standard deviation s/√12 (JCGM 100:2008, 4.3.7).
+    """
+    given = latlon[np.isfinite(latlon).all(1)]
+    for decimals in (3, 4):
+        steps = given * 10**decimals
+        if len(given) > 1 and (np.abs(steps - np.round(steps)) < 1e-6).all():
+            return float(10**-decimals * 111_320 / np.sqrt(12))
+    return 0.0
+
+
+def _towards(telemetry: Telemetry, latlon: Floats, height: Floats) -> tuple[Floats, Floats]:
+    """Yaw and pitch from the camera to the middle of the picture as the file gives it, or pitch from the slant range."""
+    centre = np.stack([telemetry.column(Quantity.CENTRE_LATITUDE), telemetry.column(Quantity.CENTRE_LONGITUDE)], -1)
+    way = earth.offset_m(latlon, centre)
+    far = np.linalg.norm(way, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sunk = -np.degrees(np.arcsin(height / telemetry.column(Quantity.SLANT_RANGE)))
+    pitch = np.where(np.isfinite(far), -np.degrees(np.arctan2(height, far)), sunk)
+    return np.degrees(np.arctan2(way[:, 0], way[:, 1])) % 360, pitch
+
+
+def _yaw(telemetry: Telemetry, towards: Floats, course: Floats, words: _Words) -> tuple[Floats, Floats]:
+    yaw, sigma = np.full(len(telemetry), np.nan), np.full(len(telemetry), np.nan)
+    ways = (
+        (telemetry.column(Quantity.CAMERA_YAW), YAW_DEG, ""),
+        (towards, YAW_DEG, ""),
+        (telemetry.column(Quantity.PLATFORM_YAW), PLATFORM_YAW_DEG, "the camera is taken to look where the aircraft points"),
+        (course, COURSE_DEG, "the camera is taken to look where the aircraft flies"),
+        (
+            np.zeros(len(telemetry)),
+            UNKNOWN_YAW_DEG,
+            "which way the camera looks is not known: the upper edge is taken for north",
+        ),
+    )
+    for value, worth, said in ways:
+        use = ~np.isfinite(yaw) & np.isfinite(value)
+        yaw[use], sigma[use] = value[use], worth
+        if said:
+            words.assume(use, said)
     return yaw, sigma
 
 
-def _course(telemetry: Telemetry, latlon: Floats) -> Floats:
-    """Where it moves, as the source says or as its places show over two seconds; NaN where it hardly moves."""
-    course = telemetry.column(Quantity.COURSE).copy()
-    course[np.nan_to_num(telemetry.column(Quantity.SPEED), nan=MOVING_MPS) < MOVING_MPS] = np.nan
-    if len(telemetry) < 2 or np.isfinite(course).all():
-        return course
-    at = telemetry.elapsed_us
-    before = np.searchsorted(at, at - 1_000_000, "left")
-    after = np.searchsorted(at, at + 1_000_000, "right") - 1
-    span_s = (at[after] - at[before]) / 1e6
-    way = earth.offset_m(latlon[before], latlon[after])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        moving = np.linalg.norm(way, axis=-1) / span_s >= MOVING_MPS
-    shown = np.degrees(np.arctan2(way[:, 0], way[:, 1])) % 360
-    use = ~np.isfinite(course) & moving & (span_s <= 5)
-    course[use] = shown[use]
-    return course
-
-
-def _pitch(telemetry: Telemetry, height: Floats, words: _Words) -> tuple[Floats, Floats]:
+def _pitch(telemetry: Telemetry, towards: Floats, words: _Words) -> tuple[Floats, Floats]:
     pitch = telemetry.column(Quantity.CAMERA_PITCH).copy()
-    sigma = np.where(np.isfinite(pitch), PITCH_DEG, np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sunk = -np.degrees(np.arcsin(height / telemetry.column(Quantity.SLANT_RANGE)))
-    use = ~np.isfinite(pitch) & np.isfinite(sunk)
-    pitch[use], sigma[use] = sunk[use], 2 * PITCH_DEG
+    sigma = np.full(len(telemetry), PITCH_DEG)
+    use = ~np.isfinite(pitch) & np.isfinite(towards)
+    pitch[use] = towards[use]
     use = ~np.isfinite(pitch)
     pitch[use], sigma[use] = -90.0, NADIR_DEG
     words.assume(use, "how far the camera looks down is not known: straight down is taken")
@@ -256,8 +316,7 @@ def _view(telemetry: Telemetry, size_wh: tuple[int, int] | None, words: _Words) 
     with np.errstate(invalid="ignore", divide="ignore"):
         width, height = (np.where((a > 0) & (a < 175), np.tan(np.radians(a) / 2), np.nan) for a in tilt)
         focal = telemetry.column(Quantity.FOCAL_LENGTH_35)
-        # The long side of the picture stands for the 36 mm of film.
-        film = np.where(focal > 0, 18.0 / focal, np.nan) * (1.0 if aspect >= 1 else aspect)
+        film = np.where(focal > 0, FILM_MM / focal, np.nan) * min(1.0, aspect)
     sigma = np.full(len(telemetry), VIEW_SHARE)
     width = np.where(np.isfinite(width), width, height * aspect)
     use = ~np.isfinite(width) & np.isfinite(film)
@@ -265,7 +324,7 @@ def _view(telemetry: Telemetry, size_wh: tuple[int, int] | None, words: _Words) 
     if telemetry.family is Family.DJI_SRT:
         use = ~np.isfinite(width)
         width[use], sigma[use] = np.tan(np.radians(USUAL_VIEW_DEG) / 2), USUAL_VIEW_SHARE
-        words.assume(use, f"the field of view is not known: {USUAL_VIEW_DEG:.0f}° across is taken, as usual for this maker")
+        words.assume(use, f"the field of view is not known: {USUAL_VIEW_DEG:.0f}° are taken, as usual for this maker")
     height = np.where(np.isfinite(height), height, width / aspect)
     if size_wh is None:
         lacking = np.isfinite(width) & ~np.isfinite(telemetry.column(Quantity.VERTICAL_VIEW))

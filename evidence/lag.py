@@ -1,0 +1,182 @@
+"""How far two time lines lie apart, measured: a sidecar and its video, or the clocks of two devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evidence import earth
+from evidence.clock import Corrected
+from evidence.telemetry import NO_TIME, Quantity, Telemetry
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+REACTION_S = 0.5
+"""How well a person can say at which moment an event happens in a recording."""
+USUAL_JOIN_S = 0.4
+"""How far the time lines of a sidecar and its video differ where nothing shows more: what is seen with DJI's recordings."""
+COMMON_S = 10
+"""Seconds of a common way from which on two tracks can be laid on one another."""
+COMMON_M = 30.0
+"""A common way shorter than this, or one that hardly turns, fits in many ways."""
+_QUARTER_S = 900.0
+_NEAR_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """By how much a source's time line and its video's disagree. Units: seconds; None where it can't be measured."""
+
+    length_s: float | None
+    """The source's length less the video's."""
+    clock_s: float | None
+    """The device's time at the source's first moment less the video's creation time, whole quarters of an hour (a zone)
+    left out."""
+    error_s: float
+    """How far a fix may lie from its frame."""
+    words: str
+
+    @property
+    def seconds(self) -> float | None:
+        """The one figure: what the lengths differ by, or else what the clocks do."""
+        return self.length_s if self.length_s is not None else self.clock_s
+
+
+def residual(telemetry: Telemetry, video_us: int | None, created_us: int | None = None) -> Residual:
+    """What the lengths, and the clocks at the start, of a source and its video differ by.
+
+    Units: microseconds: the video's length; its creation time since 1970, as its file says it.
+    """
+    if telemetry.frame_synchronous:
+        return Residual(0.0, None, 0.0, "each fix was written with its frame")
+    length = clock = None
+    if len(telemetry) > 1 and video_us is not None:
+        usual = float(np.median(np.diff(telemetry.elapsed_us)))
+        length = (float(telemetry.elapsed_us[-1]) + usual - video_us) / 1e6
+    begun = begins_us(telemetry)
+    if begun is not None and created_us is not None:
+        apart = (begun - created_us) / 1e6
+        apart -= _QUARTER_S * round(apart / _QUARTER_S)
+        clock = apart if abs(apart) <= _NEAR_S else None
+    error = max(USUAL_JOIN_S, abs(length) if length is not None else 0.0)
+    said = []
+    if length is not None:
+        said.append(f"it is {abs(length):.2f} s {'longer' if length > 0 else 'shorter'} than the video")
+    if clock is not None:
+        said.append(f"its clock is {abs(clock):.2f} s {'ahead of' if clock > 0 else 'behind'} the video's creation time")
+    return Residual(length, clock, error, "; ".join(said) or "nothing shows how it lies beside the video")
+
+
+def begins_us(telemetry: Telemetry) -> int | None:
+    """The device's time at elapsed time 0, from all of its times up to the first step of the clock; None without one.
+
+    A clock that is written in whole seconds is up to a second behind; the fix that puts the beginning latest is nearest.
+    """
+    known = np.flatnonzero(telemetry.clock_us != NO_TIME)
+    if not len(known):
+        return None
+    zero = telemetry.clock_us[known] - telemetry.elapsed_us[known]
+    steps = np.flatnonzero(np.abs(zero - zero[0]) > 2_000_000)
+    zero = zero[: steps[0]] if len(steps) else zero
+    whole = bool((telemetry.clock_us[known] % 1_000_000 == 0).all())
+    return int(zero.max()) if whole else int(np.median(zero))
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """How far the second device's clock, corrected as it is, is ahead of the first one's. Units: seconds."""
+
+    offset_s: float
+    error_s: float
+    rests_on: int
+    """Events, or seconds of a common way."""
+    contradicts: bool
+    """Whether it is more than the errors stated for both clocks allow."""
+
+
+def by_events(pairs: Sequence[tuple[Corrected, Corrected]], reaction_s: float = REACTION_S) -> Disagreement:
+    """From events that both recordings show: each pair is one event, at the first's and at the second's time.
+
+    Raises: ValueError without a pair.
+    """
+    if not pairs:
+        raise ValueError("a disagreement rests on at least one event that both recordings show")
+    apart = np.array([(second.utc - first.utc).total_seconds() for first, second in pairs])
+    # Each of the two moments of a pair is told by a person.
+    spread = 2 * float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
+    error = max(reaction_s * math.sqrt(2), spread) / math.sqrt(len(apart))
+    allowed = max(math.hypot(first.error_s, second.error_s) for first, second in pairs)
+    offset = float(apart.mean())
+    return Disagreement(offset, error, len(apart), abs(offset) - error > allowed)
+
+
+def by_way(
+    first: Telemetry,
+    first_utc_us: Integers,
+    second: Telemetry,
+    second_utc_us: Integers,
+    errors_s: tuple[float, float],
+    search_s: float = 120.0,
+    noise_m: float = 10.0,
+) -> Disagreement | None:
+    """From a way that both went, told apart only by their clocks: the offset that lays one track best on the other.
+
+    None where they have no common way, or where it fits at more than one offset (a straight line at even pace, a stop).
+
+    Units: `noise_m`: how far two fixes of one place lie apart, each receiver being off on its own.
+    """
+    tracks = []
+    for telemetry, utc_us in ((first, first_utc_us), (second, second_utc_us)):
+        use = telemetry.placed & (utc_us != NO_TIME)
+        order = np.argsort(utc_us[use], kind="stable")
+        place = np.stack([telemetry.column(Quantity.LATITUDE), telemetry.column(Quantity.LONGITUDE)], -1)[use][order]
+        tracks.append((utc_us[use][order] / 1e6, place))
+    (one_s, one), (two_s, two) = tracks
+    if len(one_s) < COMMON_S or len(two_s) < COMMON_S:
+        return None
+    origin = one[:1]
+    one_m, two_m = (earth.offset_m(np.broadcast_to(origin, p.shape), p) for p in (one, two))
+    at = np.arange(math.ceil(one_s[0]), math.floor(one_s[-1]) + 1.0)
+    here = _along(at, one_s, one_m)
+    offsets = np.arange(-search_s, search_s + 0.25, 0.5)
+    apart, common = _apart(at, here, two_s, two_m, offsets)
+    if not np.isfinite(apart).any():
+        return None
+    best = int(np.nanargmin(apart))
+    if apart[best] > noise_m or best in (0, len(offsets) - 1):
+        return None
+    fine = offsets[best] + np.arange(-1.0, 1.01, 0.02)
+    offset = float(fine[np.nanargmin(_apart(at, here, two_s, two_m, fine)[0])])
+    # As good as the best within the noise of a mean over what is common: receivers are off alike for about ten seconds.
+    limit = apart[best] + noise_m / math.sqrt(max(1.0, common[best] / 10))
+    fits = offsets[apart <= limit]
+    error = max(0.5, float(np.abs(fits - offset).max()))
+    if error > search_s / 4:
+        return None
+    return Disagreement(offset, error, int(common[best]), abs(offset) - error > math.hypot(*errors_s))
+
+
+def _along(at: Floats, times: Floats, places: Floats) -> Floats:
+    """Places at moments, on straight lines; NaN outside and in gaps of over three seconds."""
+    east, north = (np.interp(at, times, places[:, axis], left=np.nan, right=np.nan) for axis in (0, 1))
+    after = np.clip(np.searchsorted(times, at), 1, len(times) - 1)
+    gap = times[after] - times[after - 1] > 3.0
+    return np.where(gap[:, None], np.nan, np.stack([east, north], -1))
+
+
+def _apart(at: Floats, here: Floats, times: Floats, places: Floats, offsets: Floats) -> tuple[Floats, Floats]:
+    """Root mean square distance at each offset, and how many seconds it rests on; NaN where there is too little."""
+    found, common = np.full(len(offsets), np.nan), np.zeros(len(offsets))
+    for i, offset in enumerate(offsets):
+        away = np.linalg.norm(here - _along(at + offset, times, places), axis=-1)
+        known = np.isfinite(away)
+        common[i] = known.sum()
+        moved = np.ptp(here[known], axis=0) if known.any() else np.zeros(2)
+        if common[i] >= COMMON_S and np.hypot(*moved) >= COMMON_M:
+            found[i] = math.sqrt(float((away[known] ** 2).mean()))
+    return found, common
