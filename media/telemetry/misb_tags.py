@@ -25,7 +25,7 @@ class Unsigned:
         """None for a value of another length."""
         if len(value) != self.length:
             return None
-        return self.low + int.from_bytes(value, "big") * (self.high - self.low) / (256**self.length - 1)
+        return self.low + int.from_bytes(value, "big") * (self.high - self.low) / ((1 << 8 * self.length) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Signed:
         if len(value) != self.length:
             return None
         read = int.from_bytes(value, "big", signed=True)
-        half = 2 ** (8 * self.length - 1)
+        half = 1 << 8 * self.length - 1
         return math.nan if read == -half else read * self.high / (half - 1)
 
 
