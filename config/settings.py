@@ -41,8 +41,8 @@ class Settings(BaseModel):
 
     map_tiles: str = Field(
         pattern=_TILES,
-        description="Address of the maps' background as raster tiles, with {z}, {x} and {y}; browsers ask that host, which so"
-        " learns what places are looked at. Empty: a plain grid, and no other host is asked.",
+        description="Address of the maps' background as raster tiles, with {z}, {x} and {y}; browsers ask that host, which"
+        " so learns what places are looked at. Empty: a plain grid, and no other host is asked.",
     )
     map_attribution: str = Field(max_length=300, description="Words on whose tiles they are, shown on every map.")
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from storage.ledger.people import SignedIn
-from web.pages import words
+from web.pages import place_words, words
 from web.problems import Problem
 
 HERE = Path(__file__).resolve().parent
@@ -119,7 +119,7 @@ def _environment() -> Environment:
         "plural": plural,
         "path_segment": lambda text: quote(str(text), safe=""),
     }
-    environment.globals |= {"words": words}
+    environment.globals |= {"words": words, "place_words": place_words}
     return environment
 
 

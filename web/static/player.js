@@ -81,8 +81,9 @@ function wire() {
   tell();
 }
 
-function seek(seconds) {
+export function seek(seconds) {
   const film = video();
+  if (!film) return;
   shown = null;
   const go = () => (film.currentTime = seconds + NEAR_S);
   if (film.readyState >= HTMLMediaElement.HAVE_METADATA) go();
