@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
-"""Source: NGA.STND.0036 (WGS 84), table 3.1."""
+"""Source: NGA.STND.0036, Department of Defense World Geodetic System 1984: its defining parameters."""
 ECCENTRICITY_2 = FLATTENING * (2 - FLATTENING)
 SEMI_MINOR_M = SEMI_MAJOR_M * (1 - FLATTENING)
 
@@ -21,7 +21,7 @@ SEMI_MINOR_M = SEMI_MAJOR_M * (1 - FLATTENING)
 def ecef(latlon_deg: Floats, height_m: Floats | float) -> Floats:
     """Earth-centred coordinates of a place. Shape: (…, 2) and (…) to (…, 3). Units: metres.
 
-    Source: NGA.STND.0036, equation 4-14 (geodetic to Cartesian coordinates).
+    Source: EPSG Guidance Note 7-2, geographic/geocentric conversions (method 9602).
     """
     lat, lon = np.radians(latlon_deg[..., 0]), np.radians(latlon_deg[..., 1])
     normal = SEMI_MAJOR_M / np.sqrt(1 - ECCENTRICITY_2 * np.sin(lat) ** 2)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +14,7 @@ from pyproj import Geod
 
 from evidence import earth, geo, sight
 from evidence.telemetry import Certainty, Family, Flag, Quantity
+from media.telemetry import misb
 from tests.flights import flight, landing, picture_point, ray_ned
 
 GEOD = Geod(ellps="WGS84")
@@ -369,3 +374,22 @@ def test_a_track_s_speed_and_heading_are_those_of_its_truth() -> None:
     assert np.isnan(unsure.heading_deg).all()
     lone = geo.motion(at[:1], geo.Located(track[:1], np.ones((1, 3)), certainty[:1], why[:1]))
     assert np.isnan(lone.speed_mps).all()
+
+
+# -- real metadata -------------------------------------------------------------------------------------------------------
+
+DATA = Path(os.environ.get("EXHIBIT_TEST_DATA", "/nowhere")) / "telemetry"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the telemetry is not there: set EXHIBIT_TEST_DATA")
+def test_calculated_footprints_lie_where_a_misb_file_says() -> None:
+    told = misb.read(DATA / "misb_osh_dev_first40pct.ts")
+    said = ("corner_", "centre_latitude", "centre_longitude")
+    bare = replace(told, columns={q: c for q, c in told.columns.items() if not q.value.startswith(said)})
+    theirs, ours = geo.footprints(told), geo.footprints(bare)
+    assert set(theirs.certainty) == {Certainty.MEASURED}
+    assert set(ours.certainty) == {Certainty.DERIVED}
+    assert len(ours) > 100
+    assert np.median(earth.distance_m(theirs.centre_deg, ours.centre_deg)) < 0.5
+    assert np.median(earth.distance_m(theirs.corners_deg, ours.corners_deg)) < 5
+    assert earth.distance_m(theirs.corners_deg, ours.corners_deg).max() < 10
