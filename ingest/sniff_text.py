@@ -55,10 +55,14 @@ _MARKUP = re.compile(
     r"\A\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<([A-Za-z][\w:.-]*)", re.DOTALL | re.IGNORECASE
 )
 _CUE = re.compile(
-    r"\A\s*\d{1,9}[ \t]*\r*\n\s*(?:\d{1,2}:\d{2}:\d{2}[,.:]\d{1,6}[ \t]*-->|\d{4}[.-]\d{1,2}[.-]\d{1,2} \d{1,2}:\d{2}:\d{2})"
+    r"\A\s*(?:\d{1,9}[ \t]*\r*\n?\s*)?(?:\d{1,4}:)?\d{1,2}:\d{2}(?:[,.:]\d{1,9})?[ \t]*-{1,3}[ \t]?>"
+    r"|\A\s*\d{1,9}[ \t]*\r*\n\s*\d{4}[.-]\d{1,2}[.-]\d{1,2} \d{1,2}:\d{2}:\d{2}"
 )
+_NUMBERED = re.compile(r"\A\s*\d{1,9}[ \t]*\r*\n")
 _DRONE_WORDS = re.compile(
-    r"GPS\s*\(|HOME\s*\(|\[\s*(?:latitude|longt?itude|iso|shutter)\s*:|SrtCnt|FrameCnt|BAROMETER\s*:|F/[\d.]+, SS ",
+    r"\b(?:GPS|RTK|HOME|[FG]\.PRY)\s*\(|\b(?:SrtCnt|FrameCnt|DiffTime)\b|\bBAROMETER\s*[:=(]|F/[\d.,]+, SS |\bH\.S\s+[\d-]"
+    r"|\[\s*(?:latitude|longt?itude|iso|shutter|rel_alt|abs_alt|gb_yaw|gb_pitch|drone_yaw|focal_len)\s*[:=\s]"
+    r"|\b(?:latitude|longt?itude|rel_alt|abs_alt|g(?:b|imbal)_(?:yaw|pitch))[\"']?\s*[:=]",
     re.IGNORECASE,
 )
 _NMEA = re.compile(r"\A(?:\$[A-Z]{2}[A-Z0-9]{3},[^\n]*\*[0-9A-Fa-f]{2}\s*){2}")
@@ -83,6 +87,9 @@ def text_kind(head: bytes, suffix: str) -> tuple[TextKind, str]:
         return TextKind.SUBTITLES, "ASS"
     if _CUE.match(start):
         return (TextKind.TELEMETRY, "DJI SRT") if _DRONE_WORDS.search(text) else (TextKind.SUBTITLES, "SRT")
+    if (suffix == ".srt" or _NUMBERED.match(start)) and _DRONE_WORDS.search(text):
+        # Cues that have lost their times, or never had any.
+        return TextKind.TELEMETRY, "DJI SRT"
     if suffix == ".srt" and re.fullmatch(r"[\s\d]*\d[\s\d]*", start):
         # A recording that ended before its first cue was written leaves just the number.
         return TextKind.SUBTITLES, "SRT"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evidence.errors import UnsupportedMedia
 from evidence.exhibit import FileType
 from ingest.sniff import HEAD_BYTES, sniff
+from tests.dji_dialects import DIALECTS, subtitles
 
 DATA = Path(os.environ.get("EXHIBIT_TEST_DATA", "/nowhere"))
 NOISE = bytes(range(256)) * 64
@@ -115,6 +116,15 @@ def test_what_is_no_evidence_is_refused_in_plain_words(name: str, head: bytes, s
     with pytest.raises(UnsupportedMedia, match=said) as refusal:
         sniff(head, len(head), name)
     assert len(refusal.value.hint) > 20
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_dialect_of_drones_is_telemetry_and_no_subtitle(name: str) -> None:
+    text = subtitles(DIALECTS[name])
+    lines = text.split("\n")
+    for written in (text, "\n".join(lines[1:]), "\n".join(line for line in lines if "-->" not in line)):
+        for data in (written.encode(), written.encode("utf-8-sig"), written.replace("\n", "\r\n").encode("utf-16")):
+            assert sniff(data, len(data), "DJI_0001.SRT").file_type is FileType.TELEMETRY
 
 
 @given(st.binary(min_size=1, max_size=2048), st.sampled_from(["a.mp4", "a.srt", "a.csv", "a.jpg", "a"]))

@@ -1,0 +1,288 @@
+"""What one cue of a drone's subtitles says, as numbers under one set of names, in whichever of the forms it is written.
+
+`[latitude: 51.5] [rel_alt: 3.2 abs_alt: 90.1]`, `{"latitude": 51.5}`, `[Drone: Yaw:-146.0, Pitch:-0.6]`,
+`GPS (-0.1, 51.5, 16), D 12.3m, H.S 2.1m/s`, `HOME(W: 0.1, N: 51.5)`, `BAROMETER:1.9`: a name, something between, a number,
+perhaps a unit. What a number means and in which order two numbers stand is judged over the whole file, in
+`media.telemetry.dji`. A number is taken only when it is whole: one that a cut file ends in is not.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from calendar import timegm
+from collections.abc import Iterator
+from html import unescape
+from typing import NamedTuple
+
+from evidence.telemetry import NO_TIME
+
+
+class Measure(NamedTuple):
+    value: float
+    decimals: int = 0
+    """As written: `24.00` has two."""
+    unit: str = ""
+
+
+class Spoken(NamedTuple):
+    """`numbers` by our name; `clock_us` as in `Telemetry`, `utc` when it says so itself."""
+
+    clock_us: int
+    utc: bool
+    numbers: dict[str, Measure]
+
+
+_NAMES = {
+    "latitude": "latitude lat gpslatitude gpslat",
+    "longitude": "longitude longtitude lontitude longitute lon lng long gpslongitude gpslon",
+    "rel_alt": "relalt relativealt relativealtitude relheight relativeheight altrel heightabovetakeoff",
+    "abs_alt": "absalt absolutealt absolutealtitude absheight asl amsl altasl mslalt altmsl",
+    "altitude": "altitude alt gpsalt gpsaltitude elevation",
+    "height": "height",
+    "barometer": "barometer baro baroalt baroheight",
+    "hb": "hb",
+    "hs": "hs",
+    "H": "H",
+    "D": "D",
+    "h.s": "h.s hspeed horizontalspeed groundspeed",
+    "v.s": "v.s vspeed verticalspeed",
+    "camera_yaw": "gbyaw gimbalyaw gimbalheading camerayaw cameraheading gimbalyawdegree",
+    "camera_pitch": "gbpitch gimbalpitch camerapitch gimbalpitchdegree",
+    "camera_roll": "gbroll gimbalroll cameraroll gimbalrolldegree",
+    "platform_yaw": "droneyaw flightyaw aircraftyaw uavyaw droneheading aircraftheading flightheading flightyawdegree",
+    "platform_pitch": "dronepitch flightpitch aircraftpitch uavpitch flightpitchdegree",
+    "platform_roll": "droneroll flightroll aircraftroll uavroll flightrolldegree",
+    "yaw": "yaw heading compassheading compass",
+    "pitch": "pitch",
+    "roll": "roll",
+    "speed_north": "dronespeedx flightxspeed speedx xspeed velocityx",
+    "speed_east": "dronespeedy flightyspeed speedy yspeed velocityy",
+    "speed_down": "dronespeedz flightzspeed speedz zspeed velocityz",
+    "focal_len": "focallen focallength fl",
+    "zoom": "dzoomratio dzoom digitalzoom digitalzoomratio",
+    "rtk_flag": "rtkflag rtkstatus",
+    "rtk_std_lat": "rtkstdlat",
+    "rtk_std_lon": "rtkstdlon",
+    "rtk_std_height": "rtkstdhgt rtkstdheight rtkstdalt",
+    "hdop": "hdop",
+    "accuracy": "accuracy horizontalaccuracy hacc gpsaccuracy",
+    "satellites": "satellites sats satellitecount gpsnum gpssatellites satnum",
+    "home_latitude": "homelatitude homelat",
+    "home_longitude": "homelongitude homelongtitude homelon homelng",
+    "difference": "difftime",
+    "count": "framecnt srtcnt framecount",
+    "iso": "iso",
+    "fnum": "fnum",
+    "shutter": "ss tv",
+}
+_OURS = {theirs: ours for ours, names in _NAMES.items() for theirs in names.split()}
+_TELLING = """latitude longitude gps_1 gps_3 home_1 rel_alt abs_alt barometer hb D h.s speed_north camera_yaw camera_pitch
+    platform_yaw difference count fnum"""
+TELLING = frozenset(_TELLING.split())
+"""Names that people's subtitles don't hold: one of them makes the file a drone's."""
+
+_TAG = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
+_DATE = re.compile(
+    r"(?<!\d)(\d{4})\s?[-./]\s?(\d{1,2})\s?[-./]\s?(\d{1,2})[ \tT_]{1,4}(\d{1,2}):(\d{1,2}):(\d{1,2})"
+    r"((?:[.,:]\d{1,9}){0,4})(?!\d)\s?(Z\b|UTC\b|[+-]\d{2}:?\d{2}\b)?"
+)
+_NUM = r"[+-]?(?:\d{1,40}(?:[.,]\d{1,40}){0,3}|\.\d{1,40})(?:[eE][+-]?\d{1,2})?"
+_UNIT = r"km/h|kmh|kph|m/s|mph|knots|kts|kn|ft|feet|mm|ms|deg|[mMxX°NSEW]"
+_LISTS = re.compile(r"GPS|RTK|HOME|PRY|BARO", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(GPS|RTK|HOME|F\.PRY|G\.PRY|BAROMETER)\s{0,3}[:=]?\s{0,3}[(\[{]([^()\[\]{}]{0,300})[)\]}]", re.IGNORECASE
+)
+_BARE = re.compile(
+    rf"\b(GPS|RTK|HOME)\s{{0,3}}[:=]?\s{{0,3}}({_NUM}\s{{0,3}}[,;]\s{{1,3}}{_NUM}(?:\s{{0,3}}[,;]\s{{1,3}}{_NUM}\s?[mM]?)?)(?=[\s\]}})])"
+)
+_UNNAMED = re.compile(r"\([^()]{0,4000}\)")
+_GROUP = re.compile(
+    r"\b(drone|aircraft|uav|flight|gimbal|camera|gb|home)\s{0,3}[:=]\s{0,3}[\[{]?\s{0,3}"
+    r"(?=(?:yaw|pitch|roll|heading|lat|lon|lng)\w{0,12}\s{0,3}[:=])([^\[\]{}]{0,300})",
+    re.IGNORECASE,
+)
+_IN_GROUP = re.compile(r"\b(yaw|pitch|roll|heading|lat\w{0,10}|lon\w{0,10}|lng)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"""["']([A-Za-z][\w. ]{0,40})["']\s{0,3}:""")
+_PAIR = re.compile(
+    rf"""(?<![\w.])([A-Za-z][\w.-]{{0,40}})(?:\s{{0,3}}[:=]\s{{0,3}}["']?|\s{{1,3}})([NSEW]\s?:?\s?)?"""
+    rf"""({_NUM})(?![\d/]|[.,]\d)["']?(?:\s?({_UNIT})(?![\w./]))?"""
+)
+_DEGREES = re.compile(
+    r"\b(lat\w{0,10}|lon\w{0,10}|lng)\s{0,3}[:=]\s{0,3}([^\[\]{},;]{1,40}°[^\[\]{},;]{0,30})", re.IGNORECASE
+)
+_COORDINATE = re.compile(
+    rf"""([NSEWnsew])?\s?:?\s?({_NUM})\s?°?\s?(?:(\d{{1,2}}(?:[.,]\d{{1,20}})?)\s?['′’]\s?"""
+    r"""(?:(\d{1,2}(?:[.,]\d{1,20})?)\s?(?:["″”]|'')?)?)?\s?([NSEWnsew])?""",
+)
+_THIRD = re.compile(rf"({_NUM})\s?([A-Za-z°]{{0,4}})")
+_CUT_WORD = re.compile(r"[^\s\]})>,;]+\Z")
+
+
+def spoken(text: str, *, cut: bool = False) -> Spoken:
+    """What the text of a cue says; of two mentions of one thing, the first."""
+    text = _plain(text, cut)
+    clock_us, utc = NO_TIME, False
+    date = _DATE.search(text)
+    if date is not None:
+        clock_us, utc = _clock(date)
+        text = _DATE.sub(" ", text)
+    numbers: dict[str, Measure] = {}
+    for name, measure in _all_measures(text):
+        if math.isfinite(measure.value):
+            numbers.setdefault(name, measure)
+    return Spoken(clock_us, utc, numbers)
+
+
+def _plain(text: str, cut: bool) -> str:
+    if cut or _opened(text):
+        text = _CUT_WORD.sub("", text.rstrip("\n"))
+    text = _TAG.sub(" ", text)
+    if "&" in text:
+        text = unescape(text)
+    if '"' in text or "'" in text:
+        text = _QUOTED.sub(r"\1:", text)
+    return text.replace("\\N", "\n").replace("\N{MINUS SIGN}", "-")
+
+
+def _opened(text: str) -> bool:
+    """Whether a bracket is still open at the very end: the number in it may be half a number."""
+    stripped = text.rstrip("\n")
+    return stripped.rfind("[") > stripped.rfind("]") and not stripped.endswith((">", " "))
+
+
+def _clock(date: re.Match[str]) -> tuple[int, bool]:
+    year, month, day, hour, minute, second = (int(date[k]) for k in range(1, 7))
+    if not (1970 <= year <= 2200 and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61):
+        return NO_TIME, False
+    # DJI writes milliseconds and microseconds as two numbers, some of them twice over.
+    parts = re.findall(r"\d+", date[7])
+    fraction = parts[0] if parts else ""
+    if len(parts) > 1 and len(fraction) <= 3:
+        fraction = fraction.zfill(3) + parts[1].zfill(3)[:3]
+    clock_us = timegm((year, month, day, hour, minute, second)) * 1_000_000 + int(fraction.ljust(6, "0")[:6] or 0)
+    zone = date[8] or ""
+    if zone[:1] in {"+", "-"} and zone:
+        sign = -1 if zone[0] == "-" else 1
+        clock_us -= sign * (int(zone[1:3]) * 60 + int(zone[-2:])) * 60_000_000
+    return clock_us, bool(zone)
+
+
+def _all_measures(text: str) -> Iterator[tuple[str, Measure]]:
+    if _LISTS.search(text):
+        for pattern in (_NAMED, _BARE):
+            for name, content in pattern.findall(text):
+                yield from _tuple(name.upper(), content)
+            text = pattern.sub(" ", text)
+    if "(" in text:
+        # What other names hold in parentheses, such as `Af Rect(X:0, H:0)`, says nothing about the flight.
+        text = _UNNAMED.sub(" ", text)
+    if "°" in text:
+        for name, content in _DEGREES.findall(text):
+            place = _coordinate(content)
+            if place is not None:
+                yield _ours(name), Measure(place[0], place[1])
+    for name, before, value, after in _PAIR.findall(_GROUP.sub(_with_prefix, text)):
+        ours = _ours(name)
+        if ours:
+            yield ours, _signed(_measure(value, after), before.strip(": ") or after)
+
+
+def _with_prefix(group: re.Match[str]) -> str:
+    return _IN_GROUP.sub(rf"{group[1]}_\1", group[2])
+
+
+def _ours(name: str) -> str:
+    if name in {"H", "D"}:
+        return name
+    short = name.lower().replace("_", "").replace("-", "")
+    if "." in short and short not in _OURS:
+        short = short.rpartition(".")[2]
+    return _OURS.get(short, "")
+
+
+def _measure(value: str, unit: str) -> Measure:
+    whole = value.replace(",", ".") if value.count(",") + value.count(".") <= 1 else _without_thousands(value)
+    decimals = len(whole.lower().partition("e")[0].partition(".")[2])
+    return Measure(float(whole), decimals, unit)
+
+
+def _without_thousands(value: str) -> str:
+    mark = max(value.rfind(","), value.rfind("."))
+    if value.count(value[mark]) > 1:
+        return re.sub(r"[.,]", "", value)
+    return re.sub(r"[.,]", "", value[:mark]) + "." + value[mark + 1 :]
+
+
+def _signed(measure: Measure, letter: str) -> Measure:
+    return measure._replace(value=-abs(measure.value)) if letter.strip().upper() in {"S", "W"} else measure
+
+
+def _tuple(name: str, content: str) -> Iterator[tuple[str, Measure]]:
+    parts = _parts(content)
+    if name == "BAROMETER":
+        found = _THIRD.fullmatch(parts[0]) if parts else None
+        if found is not None:
+            yield "barometer", _measure(found[1], found[2])
+    elif name.endswith("PRY"):
+        whose = "platform" if name.startswith("F") else "camera"
+        for axis, part in zip(("pitch", "roll", "yaw"), parts, strict=False):
+            found = _THIRD.fullmatch(part)
+            if found is not None and len(parts) == 3:
+                yield f"{whose}_{axis}", _measure(found[1], "")
+    elif len(parts) >= 2:
+        yield from _place("home" if name == "HOME" else "gps", parts)
+        if name == "RTK":
+            yield "rtk", Measure(1.0)
+
+
+def _parts(content: str) -> list[str]:
+    """The parts of what stands in parentheses. A comma may part them, or be the decimal mark of each."""
+    content = content.strip(" ,;")
+    if ";" in content:
+        return [part.strip() for part in content.split(";")]
+    if "." not in content and content.count(",") >= 2:
+        wide = re.split(r",\s+", content)
+        if 2 <= len(wide) <= 3 and all("," in part for part in wide[:2]):
+            return [part.strip() for part in wide]
+        narrow = content.split(",")
+        if len(narrow) >= 4 and all(re.fullmatch(r"\s*[+-]?\d+\s*\w?", part) for part in narrow):
+            pairs = [f"{narrow[k]}.{narrow[k + 1]}" for k in (0, 2)]
+            return [part.strip() for part in (*pairs, ".".join(narrow[4:6])) if part]
+    mark = "," if "," in content else None
+    return [part.strip() for part in content.split(mark)]
+
+
+def _place(whose: str, parts: list[str]) -> Iterator[tuple[str, Measure]]:
+    third = _THIRD.fullmatch(parts[2]) if len(parts) > 2 else None
+    if third is not None:
+        yield f"{whose}_3", _measure(third[1], third[2])
+    first, second = _coordinate(parts[0]), _coordinate(parts[1])
+    if first is None or second is None:
+        return
+    letters = first[2] + second[2]
+    prefix = "home_" if whose == "home" else ""
+    if letters and not set(letters) <= {"N", "S"} and (letters[0] in "EW" or len(letters) > 1 or letters == second[2]):
+        first, second = (second, first) if first[2] in {"E", "W"} or second[2] in {"N", "S"} else (first, second)
+        yield f"{prefix}latitude", Measure(first[0], first[1])
+        yield f"{prefix}longitude", Measure(second[0], second[1])
+    else:
+        yield f"{whose}_1", Measure(first[0], first[1])
+        yield f"{whose}_2", Measure(second[0], second[1])
+
+
+def _coordinate(text: str) -> tuple[float, int, str] | None:
+    """Degrees, decimals as written, and the letter of the hemisphere, if any."""
+    found = _COORDINATE.fullmatch(text.strip())
+    if found is None:
+        return None
+    degrees, decimals, _ = _measure(found[2], "")
+    value = abs(degrees)
+    for part, per_degree in ((found[3], 60), (found[4], 3600)):
+        if part:
+            minutes = _measure(part, "")
+            value += minutes.value / per_degree
+            decimals = minutes.decimals + (2 if per_degree == 60 else 4)
+    letter = (found[1] or found[5] or "").upper()
+    negative = letter in {"S", "W"} or (not letter and found[2].startswith("-"))
+    return (-value if negative else value), decimals, letter

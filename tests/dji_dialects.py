@@ -1,0 +1,276 @@
+# ruff: noqa: E501 - one cue's line is one line
+"""What drones write into subtitles, one cue each: forms that are in no test folder, each with what it has to be read as.
+
+Made up in the forms that owners, converters and manuals show, with places of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from evidence.telemetry import Quantity
+
+Q = Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    body: str
+    """One cue's text; {n} is its number, {ms} the milliseconds within a second."""
+    means: dict[Q, float] = field(default_factory=dict)
+    clock: str = ""
+    """Date and time of the first cue, if the text gives it."""
+
+
+LONDON = {Q.LATITUDE: 51.500729, Q.LONGITUDE: -0.124625}
+_OLD_HEAD = '<font size="36">SrtCnt : {n}, DiffTime : 33ms\n2022-07-10 19:59:42,210,511\n'
+_HEAD = '<font size="28">FrameCnt: {n}, DiffTime: 33ms\n2024-06-14 20:15:47.042\n'
+_AT = "[latitude: 51.500729] [longitude: -0.124625]"
+_OLD_CLOCK, _CLOCK = "2022-07-10T19:59:42.210511", "2024-06-14T20:15:47.042"
+
+DIALECTS: dict[str, Dialect] = {
+    "Mini 3 Pro": Dialect(
+        _OLD_HEAD.replace("42,210,511", "42.210")
+        + f"[iso : 2700] [shutter : 1/30.0] [fnum : 170] [ev : 0] [ct : 5023] [color_md : default] [focal_len : 240] "
+        f"[dzoom_ratio: 10000, delta:0],{_AT} [rel_alt: 1.300 abs_alt: 132.860] </font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 1.3, Q.HEIGHT_SEA: 132.86, Q.FOCAL_LENGTH_35: 24.0},
+        "2022-07-10T19:59:42.210",
+    ),
+    "Mini 4 Pro": Dialect(
+        _HEAD + f"[iso: 100] [shutter: 1/320.0] [fnum: 1.7] [ev: 0] [color_md: dlog_m] [focal_len: 24.00] {_AT} "
+        "[rel_alt: -5.300 abs_alt: 23.057] [ct: 5746] </font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: -5.3, Q.HEIGHT_SEA: 23.057, Q.FOCAL_LENGTH_35: 24.0},
+        _CLOCK,
+    ),
+    "Air 3, its tele camera with tint and zoom": Dialect(
+        _HEAD + f"[iso: 100] [shutter: 1/320.0] [fnum: 2.8] [ev: 0] [color_md: hlg] [focal_len: 70.00] [dzoom_ratio: 1.50] "
+        f"{_AT} [rel_alt: 12.000 abs_alt: 60.500] [ct: 4429, tint: 3] </font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 12.0, Q.HEIGHT_SEA: 60.5, Q.FOCAL_LENGTH_35: 105.0},
+        _CLOCK,
+    ),
+    "Mavic 3 Enterprise": Dialect(
+        _HEAD
+        + f"[iso: 100] [shutter: 1/573.66] [fnum: 2.8] [ev: 0] [color_md : default] [ae_meter_md: 1] [focal_len: 24.00] "
+        f"[dzoom_ratio: 1.00], {_AT} [rel_alt: 27.531 abs_alt: 180.971] "
+        "[gb_yaw: -35.1 gb_pitch: -89.1 gb_roll: 0.0] [rtk_flag: 50] </font>",
+        LONDON
+        | {
+            Q.HEIGHT_TAKEOFF: 27.531,
+            Q.CAMERA_YAW: -35.1,
+            Q.CAMERA_PITCH: -89.1,
+            Q.CAMERA_ROLL: 0.0,
+            Q.FOCAL_LENGTH_35: 24.0,
+            Q.ACCURACY_HORIZONTAL: 0.05,
+        },
+        _CLOCK,
+    ),
+    "Mavic 3 Thermal, long lens": Dialect(
+        _HEAD + f"[focal_len: 240.70] [dzoom_ratio: 2.00], {_AT} [rel_alt: 75.645 abs_alt: 227.888] "
+        "[gb_yaw: 76.8 gb_pitch: -49.1 gb_roll: 0.0] </font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 75.645, Q.CAMERA_PITCH: -49.1, Q.FOCAL_LENGTH_35: 481.4},
+        _CLOCK,
+    ),
+    "Mavic 3 Thermal whose last bracket stays open": Dialect(
+        _HEAD + f"[focal_len: 40.00] [dzoom_ratio: 1.00], {_AT} [rel_alt: 75.645 abs_alt: 227.888] "
+        "[gb_yaw: 76.8 gb_pitch: -49.1 gb_roll: 2.5</font>",
+        LONDON | {Q.CAMERA_YAW: 76.8, Q.CAMERA_PITCH: -49.1, Q.CAMERA_ROLL: 2.5},
+        _CLOCK,
+    ),
+    "Matrice 4E, embedded, date beside the count": Dialect(
+        "FrameCnt: {n} 2026-03-30 11:53:23.539\n[iso: 240] [shutter: 1/2500.0] [fnum: 2.8] [ev: 0] [color_md: default]\n"
+        f"[ae_meter_md: 1] [focal_len: 24.00] [dzoom_ratio: 1.00],\n{_AT}\n[rel_alt: 0.000 abs_alt: 541.387]\n"
+        "[gb_yaw: -68.3 gb_pitch: 0.0 gb_roll: 0.0]\n[ir_gain_mode: 0]",
+        LONDON | {Q.HEIGHT_TAKEOFF: 0.0, Q.HEIGHT_SEA: 541.387, Q.CAMERA_YAW: -68.3, Q.CAMERA_PITCH: 0.0},
+        "2026-03-30T11:53:23.539",
+    ),
+    "Matrice 300 with H20T, a blank line and a 0 inside": Dialect(
+        _HEAD + f"[fnum: 1.0] [focal_len: 58.00] [dzoom: 1.79]\n{_AT} [rel_alt: 40.162 abs_alt: 97.829]\n"
+        "[drone_speedx: 3.0 drone_speedy: 4.0 drone_speedz: -0.5]\n[drone_yaw: -20.4 drone_pitch: 2.4 drone_roll: -2.1]\n"
+        "[gb_yaw: -30.0 gb_pitch: -29.9 gb_roll: 0.0]\n\n0\n[dzoom_ratio: 17871, delta:0] [color_md : default]\n</font>",
+        LONDON
+        | {
+            Q.HEIGHT_TAKEOFF: 40.162,
+            Q.PLATFORM_YAW: -20.4,
+            Q.PLATFORM_PITCH: 2.4,
+            Q.PLATFORM_ROLL: -2.1,
+            Q.CAMERA_YAW: -30.0,
+            Q.CAMERA_PITCH: -29.9,
+            Q.SPEED: 5.0,
+            Q.COURSE: 53.130102,
+            Q.CLIMB: 0.5,
+            Q.FOCAL_LENGTH_35: 58 * 1.79,
+        },
+        _CLOCK,
+    ),
+    "Matrice 30T in brackets of one each": Dialect(
+        _HEAD
+        + "[latitude: 51.500729] [longitude: -0.124625] [altitude: 83.521004] [gimbal_yaw: 12.0] [gimbal_pitch: -45.0] "
+        "[gimbal_roll: 0.0] [rtk_std_lon: 0.012] [rtk_std_lat: 0.018] [rtk_std_hgt: 0.03] </font>",
+        LONDON
+        | {
+            Q.HEIGHT_SEA: 83.521004,
+            Q.CAMERA_YAW: 12.0,
+            Q.CAMERA_PITCH: -45.0,
+            Q.ACCURACY_HORIZONTAL: 0.018,
+            Q.ACCURACY_VERTICAL: 0.03,
+        },
+        _CLOCK,
+    ),
+    "Mavic 2 Enterprise, thermal": Dialect(
+        '<font size="36">FrameCnt : {n}, DiffTime : 114ms\n2022-09-08 06:26:55,549,370\n[color_md : default] '
+        "[latitude: 51.500729] [longtitude: -0.124625] [altitude: 28.736000] [Drone: Yaw:-146.0, Pitch:-0.6, Roll:1.3] </font>",
+        LONDON | {Q.HEIGHT_SEA: 28.736, Q.PLATFORM_YAW: -146.0, Q.PLATFORM_PITCH: -0.6, Q.PLATFORM_ROLL: 1.3},
+        "2022-09-08T06:26:55.549370",
+    ),
+    "Drone and gimbal as groups": Dialect(
+        _HEAD + f"{_AT} [rel_alt: 50.6 abs_alt: 300] [Drone: Yaw:1.9, Pitch:-3.1, Roll:1.5] "
+        "[Gimbal: Yaw:10.0, Pitch:-45.0, Roll:0.0] [weird_token] [unknown: ???] </font>",
+        LONDON | {Q.PLATFORM_YAW: 1.9, Q.PLATFORM_PITCH: -3.1, Q.CAMERA_YAW: 10.0, Q.CAMERA_PITCH: -45.0},
+        _CLOCK,
+    ),
+    "Air 2 with its height in whole tenths": Dialect(
+        _OLD_HEAD + f"[iso : 100] [shutter : 1/500.0] [fnum : 280] [ev : 0] [ct : 5500] [focal_len : 224] {_AT} "
+        "[altitude: 35.400000] </font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 35.4, Q.FOCAL_LENGTH_35: 22.4},
+        _OLD_CLOCK,
+    ),
+    "FPV and Avata in one line": Dialect(
+        '<font size="36">SrtCnt : {n}, DiffTime : 16ms 2023-01-12 10:20:30,123,456 [iso : 100] [shutter : 1/400.0] [fnum : 280] '
+        "[ev : 0] [ct : 5500] [color_md : default] [focal_len : 0] [latitude : 51.500729] [longtitude : -0.124625] "
+        "[altitude : 101.502998] </font>",
+        LONDON | {Q.HEIGHT_SEA: 101.502998},
+        "2023-01-12T10:20:30.123456",
+    ),
+    "Avata 360 with a frame number and stabilisation": Dialect(
+        '<font size="28">FrameCnt: {n}, DiffTime: 40ms\n2026-05-27 13:14:22.911\n[FrameId: 17] [iso: 200] [shutter: 1/6400.0] '
+        f"[fnum: 1.8] [ev: -0.7] [color_md: dlog_m] [dzoom_ratio: 1.00] [eis: 0 shift x: 0.0 y: 0.0] [pp_mode: 1] {_AT} "
+        "[rel_alt: 6.000 abs_alt: -122.769] [gb_yaw: 0.0 gb_pitch: -15.0 gb_roll: 0.0] </font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 6.0, Q.HEIGHT_SEA: -122.769, Q.CAMERA_PITCH: -15.0},
+        "2026-05-27T13:14:22.911",
+    ),
+    "Mini 2 and Mini SE": Dialect(
+        "F/2.8, SS 1950.57, ISO 100, EV 0, DZOOM 2.000, GPS (-0.1246, 51.5007, 21), D 118.43m, H -1.50m, H.S 2.30m/s, V.S -0.00m/s",
+        {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: -1.5, Q.SPEED: 2.3, Q.CLIMB: 0.0},
+    ),
+    "Mini with metres of altitude in GPS": Dialect(
+        "F/2.8, SS 100, ISO 100, EV 0, GPS (-0.1246, 51.5007, 87.3), D 18.43m, H 30.00m, H.S 0.00m/s, V.S 0.00m/s",
+        {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: 30.0, Q.HEIGHT_SEA: 87.3},
+    ),
+    "Spark and Inspire 2 lines": Dialect(
+        "HOME(-0.1240,51.5001) 2018.03.04 09:05:06\nGPS(-0.1246,51.5007,14) BAROMETER:25.3\nISO:100 Shutter:60 EV: 0 Fnum:2.6",
+        {
+            Q.LATITUDE: 51.5007,
+            Q.LONGITUDE: -0.1246,
+            Q.HOME_LATITUDE: 51.5001,
+            Q.HOME_LONGITUDE: -0.1240,
+            Q.HEIGHT_TAKEOFF: 25.3,
+        },
+        "2018-03-04T09:05:06",
+    ),
+    "Phantom 3": Dialect(
+        "HOME(-0.1240,51.5001) 2016.8.5 14:1:51\nGPS(-0.1246,51.5007,16) Hb:11.9 Hs:1.2\nISO:100 TV:60 EV: 0 IR:F2.8",
+        {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: 11.9, Q.HEIGHT_GROUND: 1.2},
+        "2016-08-05T14:01:51",
+    ),
+    "Phantom 4 RTK": Dialect(
+        "F/6.3, SS 60, ISO 100, EV 0, RTK (-0.124625, 51.500729, 28), HOME (-0.124000, 51.500100, 103.55m), D 82.30m, H 76.19m, "
+        "H.S 0.30m/s, V.S 0.00m/s, F.PRY (-5.3°, 2.1°, 28.3°), G.PRY (-40.0°, 0.0°, 28.2°)",
+        LONDON
+        | {
+            Q.HEIGHT_TAKEOFF: 76.19,
+            Q.PLATFORM_PITCH: -5.3,
+            Q.PLATFORM_ROLL: 2.1,
+            Q.PLATFORM_YAW: 28.3,
+            Q.CAMERA_PITCH: -40.0,
+            Q.CAMERA_YAW: 28.2,
+        },
+    ),
+    "Matrice 210 with XT2": Dialect(
+        "2023.08.07 20:10:01\nGPS(51.5007,-0.1246,0.0M) BAROMETER:97.7M",
+        {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: 97.7},
+        "2023-08-07T20:10:01",
+    ),
+    "latitude first, as beyond 90 shows, with equals signs": Dialect(
+        "GPS(39.906217,116.391305,69.800) BAROMETER(91.2)\nHOME(39.906206,116.391400) D=5.2m H=1.5m",
+        {
+            Q.LATITUDE: 39.906217,
+            Q.LONGITUDE: 116.391305,
+            Q.HEIGHT_TAKEOFF: 1.5,
+            Q.HEIGHT_SEA: 69.8,
+            Q.HOME_LONGITUDE: 116.3914,
+        },
+    ),
+    "a camera's inner values before the flight": Dialect(
+        "No:{n}, F/2.8, SS 155.55, ISO 100, EV 0, M.M AE_METER_CENTER, A.T (126,109), Luma 106, Coef(1.000000, 1.000000), "
+        "FaceDetectRect (0,0,0,0,), Index (Ev:10085,Nf:0), E.M 0, AERect(n/a), LeCurve(64) (1024,1024,128,), AfSpd 0/0, "
+        "Af Rect(X:0, Y:0, W:0, H:0), B.L (-1020, -1020), Isp Info (PIPE 1,ADJ 0,De 0) GPS (-0.1246, 51.5007, 15), D 0.61m, "
+        "H 1.00m, H.S 0.00m/s, V.S 0.00m/s ",
+        {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: 1.0, Q.SPEED: 0.0},
+    ),
+    "Autel, with letters of the compass": Dialect(
+        "HOME(W: 0.124000, N: 51.500100) 2025-08-27 13:21:35\nGPS(W: 0.124625, N: 51.500729, 174.21m)\n"
+        "ISO:105 SHUTTER:500 EV:0.0 F-NUM:2.8",
+        LONDON | {Q.HOME_LATITUDE: 51.5001, Q.HOME_LONGITUDE: -0.124, Q.HEIGHT_SEA: 174.21},
+        "2025-08-27T13:21:35",
+    ),
+    "letters behind the numbers": Dialect(
+        "GPS (51.500729N, 0.124625W, 20) BAROMETER:12.0", LONDON | {Q.HEIGHT_TAKEOFF: 12.0}
+    ),
+    "letters in brackets": Dialect(
+        "[latitude: 51.500729N] [longitude: 0.124625 W] [rel_alt: 12.5 m] [abs_alt: 60 m]", LONDON
+    ),
+    "degrees, minutes and seconds": Dialect(
+        "[latitude: 51°30'2.6244\"N] [longitude: 0°07'28.65\"W] [rel_alt: 3.0 abs_alt: 9.0]",
+        LONDON | {Q.HEIGHT_TAKEOFF: 3.0},
+    ),
+    "decimal commas in brackets": Dialect(
+        "[latitude: 51,500729] [longitude: -0,124625] [rel_alt: 12,300 abs_alt: 55,100] [gb_yaw: 1,5 gb_pitch: -90,0 gb_roll: 0,0]",
+        LONDON | {Q.HEIGHT_TAKEOFF: 12.3, Q.HEIGHT_SEA: 55.1, Q.CAMERA_YAW: 1.5, Q.CAMERA_PITCH: -90.0},
+    ),
+    "decimal commas in parentheses": Dialect(
+        "F/2,8, SS 100, ISO 100, EV 0, GPS (-0,1246, 51,5007, 16), D 49,21m, H 45,60m, H.S 1,20m/s, V.S 0,00m/s",
+        {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: 45.6, Q.SPEED: 1.2},
+    ),
+    "no spaces at all": Dialect(
+        "[iso:100][shutter:1/500][latitude:51.500729][longitude:-0.124625][rel_alt:12.3,abs_alt:60.5][gb_yaw:5.0,gb_pitch:-30.0,gb_roll:0.0]",
+        LONDON | {Q.HEIGHT_TAKEOFF: 12.3, Q.HEIGHT_SEA: 60.5, Q.CAMERA_YAW: 5.0, Q.CAMERA_PITCH: -30.0},
+    ),
+    "capitals and wide spacing": Dialect(
+        "[ LATITUDE  :  51.500729 ] [ LONGITUDE  :  -0.124625 ] [ REL_ALT  :  7.5 ]", LONDON
+    ),
+    "spaces for colons": Dialect("[latitude 51.500729] [longitude -0.124625] [rel_alt 57.2 abs_alt 204.6]", LONDON),
+    "as JSON": Dialect(
+        '{{"frame": {n}, "latitude": 51.500729, "longitude": -0.124625, "rel_alt": 10.5, "abs_alt": 60.0, '
+        '"gimbal": {{"yaw": 12.5, "pitch": -45.0, "roll": 0.5}}, "drone": {{"yaw": 3.0, "pitch": 1.0, "roll": -1.0}}}}',
+        LONDON
+        | {
+            Q.HEIGHT_TAKEOFF: 10.5,
+            Q.HEIGHT_SEA: 60.0,
+            Q.CAMERA_YAW: 12.5,
+            Q.CAMERA_PITCH: -45.0,
+            Q.PLATFORM_YAW: 3.0,
+            Q.PLATFORM_ROLL: -1.0,
+        },
+    ),
+    "kilometres an hour and feet": Dialect(
+        "F/2.8, SS 100, ISO 100, EV 0, GPS (-0.1246, 51.5007, 16), D 10.0ft, H 100.0ft, H.S 36.0km/h, V.S 0.0km/h",
+        {Q.LATITUDE: 51.5007, Q.HEIGHT_TAKEOFF: 30.48, Q.SPEED: 10.0},
+    ),
+    "taken out of a video, with the player's codes": Dialect(
+        "{{\\an8}}" + _HEAD + f"{_AT} [rel_alt: 1.0 abs_alt: 2.0] &nbsp;</font>", LONDON | {Q.HEIGHT_TAKEOFF: 1.0}, _CLOCK
+    ),
+}
+
+
+def subtitles(dialect: Dialect, cues: int = 3) -> str:
+    """A file of that dialect, thirty cues a second."""
+    text = []
+    for n in range(1, cues + 1):
+        begins, ends = round((n - 1) * 1000 / 30), round(n * 1000 / 30)
+        text.append(f"{n}\n00:00:{begins // 1000:02d},{begins % 1000:03d} --> 00:00:{ends // 1000:02d},{ends % 1000:03d}\n")
+        text.append(_filled(dialect.body, n) + "\n\n")
+    return "".join(text)
+
+
+def _filled(body: str, n: int) -> str:
+    return body.replace("{{", "\x01").replace("}}", "\x02").replace("{n}", str(n)).replace("\x01", "{").replace("\x02", "}")
