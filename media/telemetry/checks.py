@@ -96,7 +96,9 @@ def _jumps(telemetry: Telemetry) -> npt.NDArray[np.int64]:
     fresh = np.ones(len(rows), bool)
     fresh[1:] = (np.diff(latitude) != 0) | (np.diff(longitude) != 0)
     rows, latitude, longitude = rows[fresh], latitude[fresh], longitude[fresh]
-    if len(rows) < 2:
+    timeless = len(telemetry) > 0 and telemetry.elapsed_us[0] == telemetry.elapsed_us[-1]
+    if len(rows) < 2 or (timeless and (telemetry.clock_us == NO_TIME).all()):
+        # A track without any times says nothing of how fast it was travelled.
         return np.empty(0, np.int64)
     way_m = _WGS84.inv(longitude[:-1], latitude[:-1], longitude[1:], latitude[1:])[2]
     accuracy = telemetry.column(Quantity.ACCURACY_HORIZONTAL)[rows]

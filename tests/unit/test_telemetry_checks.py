@@ -100,6 +100,11 @@ def test_a_leap_between_repeated_positions_is_still_a_jump() -> None:
     assert flagged(found, Flag.JUMP) == [30]
 
 
+def test_a_track_without_any_times_has_no_jumps() -> None:
+    assert flagged(checked(fixes([51.5, 52.5, 53.5], [0.0] * 3, [0, 0, 0])), Flag.JUMP) == []
+    assert flagged(checked(fixes([51.5, 52.5, 53.5], [0.0] * 3, [0, 0, 0], [1, 1, 1])), Flag.JUMP) == [1, 2]
+
+
 def test_a_clock_that_went_back_or_leapt_is_flagged_and_whole_seconds_are_not() -> None:
     ticking: list[float | None] = [100.0, 100.0, 101.0, 102.0]
     elapsed = [0.0, 0.5, 1.0, 1.5]
