@@ -91,6 +91,13 @@ def distance_m(one_deg: Floats, other_deg: Floats) -> Floats:
     return np.asarray(np.linalg.norm(ecef(one_deg, 0.0) - ecef(other_deg, 0.0), axis=-1))
 
 
+def middle(corners_deg: Floats) -> Floats:
+    """The place in the middle of some corners. Shape: (…, k, 2) to (…, 2)."""
+    first = corners_deg[..., 0, :]
+    away = offset_m(np.broadcast_to(first[..., None, :], corners_deg.shape), corners_deg)
+    return moved(first, away.mean(-2))
+
+
 def area_m2(corners_deg: Floats) -> Floats:
     """Area of a polygon on the tangent plane of its middle, by the shoelace formula. Shape: (…, k, 2) to (…)."""
     middle = corners_deg[..., :1, :]

@@ -97,6 +97,7 @@ def footprints(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> 
     error = HOLDS_95 * _ellipse(look, seen)[:, 0]
     said_centre, said_corners = _said(telemetry)
     given = _whole(said_corners)
+    off = np.where(given, _apart_m(said_corners, corners), np.nan)
     corners = np.where(given[:, None, None], said_corners, corners)
     centre = np.where(_whole(said_centre)[:, None], said_centre, centre)
     bounded = _whole(corners)
@@ -107,7 +108,8 @@ def footprints(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> 
     for i in range(n):
         certainty.append(_certainty(bool(there[i]), worth if given[i] else None, bool(look.assumed[i])))
         if given[i]:
-            why.append("")
+            odd = off[i] > 2 * error[i]
+            why.append(f"the file's own corners lie about {_about(off[i])} m from where its angles lead" if odd else "")
         elif there[i] and not bounded[i]:
             alone = "the field of view is not known" if not np.isfinite(look.half_width[i]) else "it looks over the horizon"
             why.append("; ".join(filter(None, (look.why[i], f"{alone}: only the middle is placed"))))
@@ -151,7 +153,8 @@ def _certainty(there: bool, said: Certainty | None, assumed: bool) -> Certainty 
 
 def _because(look: Sight, row: int, there: bool, cut: bool) -> str:
     if there and cut:
-        far = f"what lies further away than {look.height_m[row] * REACH:,.0f} m is left out: the camera looks at the horizon"
+        limit = _about(look.height_m[row] * REACH)
+        far = f"what lies further away than about {limit} m is left out: the camera looks at the horizon"
         return "; ".join(filter(None, (look.why[row], far)))
     if there or not np.isfinite(look.latlon_deg[row, 0] + look.height_m[row]):
         return look.why[row]
@@ -232,10 +235,23 @@ def _ellipse(look: Sight, points: Floats) -> Floats:
 
 
 def _said(telemetry: Telemetry) -> tuple[Floats, Floats]:
-    """Centre and corners as the file says them."""
+    """Centre and corners as the file says them; no corners that are no places on earth, or that enclose nothing."""
     centre = np.stack([telemetry.column(Quantity.CENTRE_LATITUDE), telemetry.column(Quantity.CENTRE_LONGITUDE)], -1)
     corners = np.stack([np.stack([telemetry.column(a), telemetry.column(b)], -1) for a, b in _CORNER_COLUMNS], 1)
-    return centre, corners
+    with np.errstate(invalid="ignore"):
+        real = (np.abs(corners[..., 0]) <= 90).all(1) & (np.abs(corners[..., 1]) <= 180).all(1)
+        real &= earth.area_m2(corners) > 0.01
+    return centre, np.where(real[:, None, None], corners, np.nan)
+
+
+def _apart_m(one: Floats, other: Floats) -> Floats:
+    """How far apart the middles of two footprints lie. Shape: (n, 4, 2) twice to (n,)."""
+    return earth.distance_m(*(earth.middle(corners) for corners in (one, other)))
+
+
+def _about(metres: float) -> str:
+    """Two digits: so that a flight has few different words."""
+    return f"{float(f'{metres:.1e}'):,.0f}"
 
 
 def _said_worth(telemetry: Telemetry) -> Certainty:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from evidence import earth
 from evidence.clock import Corrected
-from evidence.telemetry import NO_TIME, Quantity, Telemetry
+from evidence.telemetry import NO_TIME, Telemetry
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -115,28 +115,32 @@ def by_events(pairs: Sequence[tuple[Corrected, Corrected]], reaction_s: float = 
     return Disagreement(offset, error, len(apart), abs(offset) - error > allowed)
 
 
-def by_way(
-    first: Telemetry,
-    first_utc_us: Integers,
-    second: Telemetry,
-    second_utc_us: Integers,
-    errors_s: tuple[float, float],
-    search_s: float = 120.0,
-    noise_m: float = 10.0,
-) -> Disagreement | None:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a device was, by its own clock as corrected. Shape: (n,) microseconds UTC; (n, 2) latitude, longitude; rows
+    without a time or a place are left out of all that is said of it."""
+
+    utc_us: Integers
+    latlon_deg: Floats
+    error_s: float
+    """Of its clock."""
+
+    @property
+    def known(self) -> tuple[Floats, Floats]:
+        """Seconds and places in the order of time."""
+        use = np.isfinite(self.latlon_deg).all(1) & (self.utc_us != NO_TIME)
+        order = np.argsort(self.utc_us[use], kind="stable")
+        return self.utc_us[use][order] / 1e6, self.latlon_deg[use][order]
+
+
+def by_way(first: Way, second: Way, search_s: float = 120.0, noise_m: float = 10.0) -> Disagreement | None:
     """From a way that both went, told apart only by their clocks: the offset that lays one track best on the other.
 
     None where they have no common way, or where it fits at more than one offset (a straight line at even pace, a stop).
 
     Units: `noise_m`: how far two fixes of one place lie apart, each receiver being off on its own.
     """
-    tracks = []
-    for telemetry, utc_us in ((first, first_utc_us), (second, second_utc_us)):
-        use = telemetry.placed & (utc_us != NO_TIME)
-        order = np.argsort(utc_us[use], kind="stable")
-        place = np.stack([telemetry.column(Quantity.LATITUDE), telemetry.column(Quantity.LONGITUDE)], -1)[use][order]
-        tracks.append((utc_us[use][order] / 1e6, place))
-    (one_s, one), (two_s, two) = tracks
+    (one_s, one), (two_s, two) = first.known, second.known
     if len(one_s) < COMMON_S or len(two_s) < COMMON_S:
         return None
     origin = one[:1]
@@ -158,7 +162,7 @@ def by_way(
     error = max(0.5, float(np.abs(fits - offset).max()))
     if error > search_s / 4:
         return None
-    return Disagreement(offset, error, int(common[best]), abs(offset) - error > math.hypot(*errors_s))
+    return Disagreement(offset, error, int(common[best]), abs(offset) - error > math.hypot(first.error_s, second.error_s))
 
 
 def _along(at: Floats, times: Floats, places: Floats) -> Floats:

@@ -196,32 +196,49 @@ def test_events_that_two_devices_saw_show_how_far_their_clocks_lie_apart() -> No
         lag.by_events([])
 
 
-def walk(n: int, clock_s: float, seed: int, noise_m: float = 3.0):
+def walk(n: int, clock_s: float, seed: int, noise_m: float = 3.0) -> lag.Way:
     """Somebody who goes round corners, written once a second by a clock that is so far ahead."""
     t = np.arange(n, dtype=float)
     way = np.stack([60 * np.sin(t / 23), 40 * np.sin(t / 11) + 0.5 * t], -1)
     off = np.random.default_rng(seed).normal(0, noise_m, (1, 2))
     place = earth.moved(np.tile([51.5, -0.1], (n, 1)), way + off)
-    clock = np.round((1_700_000_000 + t + clock_s) * 1e6).astype(np.int64)
-    return flight(n, latitude=place[:, 0], longitude=place[:, 1], clock_us=clock), clock
+    return lag.Way(np.round((1_700_000_000 + t + clock_s) * 1e6).astype(np.int64), place, 1.0)
 
 
 @pytest.mark.parametrize("ahead", [-47.3, 0.0, 12.6])
 def test_a_common_way_shows_how_far_two_clocks_lie_apart(ahead) -> None:
-    (one, one_us), (two, two_us) = walk(240, 0.0, 1), walk(240, ahead, 2)
-    found = lag.by_way(one, one_us, two, two_us, (1.0, 1.0))
+    found = lag.by_way(walk(240, 0.0, 1), walk(240, ahead, 2))
     assert found is not None
     assert abs(found.offset_s - ahead) <= found.error_s
     assert found.error_s < 10
     assert found.contradicts == (ahead != 0)
 
 
-def test_a_straight_line_at_even_pace_far_apart_or_a_stop_shows_nothing() -> None:
-    n = 200
-    still = flight(n, latitude=51.5, longitude=-0.1)
-    clock = np.arange(n, dtype=np.int64) * 10**6
-    assert lag.by_way(still, clock, still, clock, (1, 1)) is None
-    (one, one_us), (two, two_us) = walk(100, 0.0, 1), walk(100, 0.0, 2)
-    far = flight(100, latitude=two.column(next(iter(two.columns))) + 1, longitude=-0.1)
-    assert lag.by_way(one, one_us, far, two_us, (1, 1)) is None
-    assert lag.by_way(flight(0), clock[:0], two, two_us, (1, 1)) is None
+def test_holes_in_a_way_are_left_out() -> None:
+    one, two = walk(240, 0.0, 1), walk(240, 5.0, 2)
+    two.latlon_deg[50:60] = np.nan
+    two.utc_us[100] = NO_TIME
+    found = lag.by_way(one, two)
+    assert found is not None
+    assert abs(found.offset_s - 5.0) <= found.error_s
+
+
+def test_a_stop_another_place_or_no_common_time_shows_nothing() -> None:
+    one = walk(200, 0.0, 1)
+    still = lag.Way(one.utc_us, np.tile([51.5, -0.1], (200, 1)), 1.0)
+    assert lag.by_way(still, still) is None
+    far = lag.Way(one.utc_us, one.latlon_deg + 1, 1.0)
+    assert lag.by_way(one, far) is None
+    later = lag.Way(one.utc_us + 10**10, one.latlon_deg, 1.0)
+    assert lag.by_way(one, later) is None
+    none = lag.Way(one.utc_us[:0], one.latlon_deg[:0], 1.0)
+    assert lag.by_way(none, one) is None
+
+
+def test_a_straight_line_at_even_pace_fits_only_where_its_places_do() -> None:
+    """Along a line both receivers' errors and the offset look alike: the error says so."""
+    t = np.arange(300.0)
+    places = earth.moved(np.tile([51.5, -0.1], (300, 1)), np.stack([1.4 * t, 0 * t], -1))
+    one = lag.Way(np.round(t * 1e6).astype(np.int64), places, 1.0)
+    found = lag.by_way(one, lag.Way(one.utc_us + 7_000_000, places, 1.0))
+    assert found is None or found.error_s > 1.0

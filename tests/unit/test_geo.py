@@ -132,7 +132,7 @@ def test_a_picture_with_the_horizon_in_it_ends_at_a_stated_distance() -> None:
     away = [metres(seen.camera_deg[0], corner) for corner in seen.corners_deg[0]]
     assert away[:2] == pytest.approx([100 * geo.REACH] * 2, rel=3e-3)
     assert max(away[2:]) < 400
-    assert seen.why == ("what lies further away than 1,143 m is left out: the camera looks at the horizon",)
+    assert seen.why == ("what lies further away than about 1,100 m is left out: the camera looks at the horizon",)
     assert seen.certainty == (Certainty.DERIVED,)
 
 
@@ -262,6 +262,24 @@ def test_corners_that_the_file_brings_are_taken_as_they_are() -> None:
     assert seen.certainty == (Certainty.MEASURED,)
     worth = {Quantity.CORNER_1_LATITUDE: Certainty.DERIVED}
     assert geo.footprints(looking(certainty=worth, **square), HD).certainty == (Certainty.DERIVED,)
+
+
+def test_corners_far_from_where_the_angles_lead_are_taken_and_said() -> None:
+    own = geo.footprints(looking(), HD)
+    for east, odd in ((10.0, False), (340.0, True)):
+        moved = earth.moved(own.corners_deg[0], np.tile([east, 0.0], (4, 1)))
+        given = {f"corner_{k + 1}_{name}": moved[k, j] for k in range(4) for j, name in enumerate(("latitude", "longitude"))}
+        seen = geo.footprints(looking(**given), HD)
+        assert seen.corners_deg[0] == pytest.approx(moved)
+        assert seen.why == (("the file's own corners lie about 340 m from where its angles lead",) if odd else ("",))
+
+
+@pytest.mark.parametrize("value", [0.0, 91.0, np.nan])
+def test_corners_that_are_no_area_on_earth_are_not_taken(value) -> None:
+    given = {f"corner_{k}_{name}": value for k in range(1, 5) for name in ("latitude", "longitude")}
+    seen = geo.footprints(looking(**given), HD)
+    assert seen.corners_deg == pytest.approx(geo.footprints(looking(), HD).corners_deg)
+    assert seen.certainty == (Certainty.DERIVED,)
 
 
 def test_what_a_source_calls_an_estimate_or_a_leap_stays_one() -> None:
