@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.models import ModelFormat, ModelTask
 from detectors import weights
-from detectors.detector import Detector, Use
+from detectors.detector import Detector, Use, View
 from detectors.plates import Plates
 from evidence.errors import NoDetector
+
+if TYPE_CHECKING:
+    from detectors.tiled import Asked, Chosen
 
 _SINGLE = {ModelTask.OBJECTS: None, ModelTask.FACES: "face", ModelTask.PLATES: "licence plate"}
 
@@ -49,6 +53,37 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
     if not detector.labels:
         raise NoDetector(f"the model {use.name} knows none of the labels that are wanted: {', '.join(sorted(keep))}")
     return detector
+
+
+def with_tiles(
+    spec: Mapping[str, Any],
+    detector: Detector,
+    size_wh: tuple[int, int],
+    keep: frozenset[str],
+    asked: Asked,
+    samples: Callable[[], Sequence[View]],
+) -> tuple[Detector, Chosen | None]:
+    """The detector that `load` gave for `spec`, looking in tiles as well where that pays, and what was chosen; None where
+    there is no choice, as only objects are looked for in tiles.
+
+    Call it before any model runs in another thread. Raises: as `load`.
+    """
+    from detectors.yolo import Yolo
+
+    if not isinstance(detector, Yolo) or ModelTask(spec["task"]) is not ModelTask.OBJECTS:
+        return detector, None
+    from detectors.tiled import Tiled, choose
+
+    @cache
+    def part_at(tile_wh: tuple[int, int]) -> Yolo:
+        part = load({**spec, "input_size": max(tile_wh)}, tile_wh, keep)
+        assert isinstance(part, Yolo)
+        return part
+
+    chosen = choose(asked, detector, part_at, size_wh, spec["threshold"], samples)
+    if chosen.plan is None:
+        return detector, chosen
+    return Tiled(detector, part_at, chosen.plan, size_wh), chosen
 
 
 def described(spec: Mapping[str, Any], detector: Detector) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from evidence.errors import WrongWeights
 
 _PADDING = 114
 """The grey that ultralytics pads with in training."""
-_STRIDE_WHEN_CALM = Stride(4, Fraction(1, 6))
+STRIDE_WHEN_CALM = Stride(4, Fraction(1, 6))
 _IOU = 0.6
 _MOST = 300
 _CANDIDATES = 5000
@@ -72,7 +72,7 @@ class Yolo:
         self._reading = Reading(labels, wanted, use.threshold)
         self.looks = Record()
         # What a redaction hides by itself, faces and plates, is looked for in every frame.
-        self._stride = EVERY_FRAME if use.single_label else _STRIDE_WHEN_CALM
+        self._stride = EVERY_FRAME if use.single_label else STRIDE_WHEN_CALM
         self.begin()
 
     @property
