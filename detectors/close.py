@@ -15,6 +15,8 @@ import numpy as np
 
 from detectors.boxes import suppress
 from detectors.detector import Boxes, Picture, Scores, View
+from detectors.look_back import Earlier, LookBack
+from detectors.parts import CELL, COLUMNS, ROWS, corner_of, look_at_parts, sheet_wh
 from detectors.plan import Now, Record
 
 SHEET = (768, 576)
@@ -27,15 +29,12 @@ _EVERY, _TILES_AT, _FACES_AT = 4, 1, (0, 2)
 """Of every four frames one has a look at a tile, and two at sheets of faces."""
 GLIMPSE = 0.5
 """Share of the least score from which something in a tile is worth a closer look."""
-_CELL = 192
 _ENLARGED = 2
 _SMALL = 48
 """Longest side, in pixels of the tiles, of a face that is worth a close look: the whole look finds larger ones."""
 _SAME = 0.3
 _STEP = 1.5
 """Sides of a face that it may have moved since it was last seen."""
-_EDGE = 4
-"""Pixels of a cell in which the middle of a face can't be trusted."""
 _STAYS, _LONGEST_REST = 0.25, 16
 """Sides of itself by which a face that stays may move, and frames: a poster needs no look every other frame."""
 _MISSES_SURE, _MISSES_FAINT = 4, 1
@@ -80,19 +79,30 @@ class CloseLooks:
         longest = max(size_wh)
         self._scale = min(_WIDEST, max(_LEAST, longest)) / longest
         self.sheet_wh = sheet_for(size_wh)
-        self._side = round(_CELL / _ENLARGED / self._scale)
+        self._side = round(CELL / _ENLARGED / self._scale)
         self._tiles = tiles(size_wh, self.sheet_wh, self._scale)
         self._known: list[_Known] = []
+        self._new: list[Boxes] = []
+        """Of this frame: what is seen surely for the first time."""
+        self._back = LookBack(look, size_wh, low, self._side, looks)
         self._number = 0
         self._next_tile = 0
 
-    def at(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
-        """What is seen closely in this frame, after the whole look, which found `box` and `score`."""
+    def at(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores, list[Earlier]]:
+        """What is seen closely in this frame, after the whole look, which found `box` and `score`; and what is seen now
+        on the frames before, where something is new."""
         self._number = now.number
+        if view.upright_size_wh != self._size_wh or min(self._size_wh) < self._side:
+            return box[:0], score[:0], []
+        self._new.clear()
+        close, sure = self._now(view, now, box, score)
+        self._back.passed(view, now, np.concatenate([box, close]))
+        self._back.new(self._new)
+        return close, sure, self._back.back()
+
+    def _now(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
         sure = score >= self._threshold
         missing = self._meet(box[sure & self._small(box)], score[sure & self._small(box)])
-        if view.upright_size_wh != self._size_wh or min(self._size_wh) < self._side:
-            return box[:0], score[:0]
         turn = now.since % _EVERY
         if turn == _TILES_AT:
             found = self._tile(view)
@@ -118,34 +128,14 @@ class CloseLooks:
         return box, score
 
     def _faces(self, view: View, due: Sequence[_Known]) -> tuple[Boxes, Scores]:
-        columns, rows = (side // _CELL for side in SHEET)
         surely = sum(known.sure for known in due)
-        rows = min(rows, max(1, -(-surely // columns)))
-        chosen = sorted(due, key=lambda known: (not known.sure, known.looked, -known.score))[: columns * rows]
+        rows = min(ROWS, max(1, -(-surely // COLUMNS)))
+        chosen = sorted(due, key=lambda known: (not known.sure, known.looked, -known.score))[: COLUMNS * rows]
         before = [known.box for known in chosen]
-        sheet = np.zeros((rows * _CELL, columns * _CELL, 3), np.uint8)
-        corners = []
-        for number, known in enumerate(chosen):
-            row, column = divmod(number, columns)
-            middle = (known.box[:2] + known.box[2:]) / 2
-            x, y = (
-                int(min(max(0, round(float(at) - self._side / 2)), whole - self._side))
-                for at, whole in zip(middle, self._size_wh, strict=True)
-            )
-            corners.append((x, y))
-            part = view.part_rgb((x, y, x + self._side, y + self._side), (_CELL, _CELL))
-            sheet[row * _CELL : (row + 1) * _CELL, column * _CELL : (column + 1) * _CELL] = part
-        self._looks.add("faces", (columns * _CELL, rows * _CELL), self._number)
-        box, score = self._look(sheet)
-        middle_xy = (box[:, :2] + box[:, 2:]) / 2
-        cell = (middle_xy // _CELL).astype(int)
-        number_of = cell[:, 1] * columns + cell[:, 0]
-        inside = ((middle_xy % _CELL >= _EDGE) & (middle_xy % _CELL < _CELL - _EDGE)).all(axis=1)
-        kept = np.flatnonzero((cell[:, 0] < columns) & (number_of < len(chosen)) & inside)
-        box, score, number_of = box[kept], score[kept], number_of[kept]
-        scale = self._side / _CELL
-        shift = np.array(corners, np.float32)[number_of] - cell[kept] * self._side if len(kept) else np.zeros((0, 2))
-        box = (box * scale + np.tile(shift, 2)).astype(np.float32)
+        parts = [(view, corner_of(known.box, self._side, self._size_wh)) for known in chosen]
+        self._looks.add("faces", sheet_wh(len(parts)), self._number)
+        seen = look_at_parts(self._look, parts, self._side)
+        box, score = np.concatenate([found for found, _ in seen]), np.concatenate([found for _, found in seen])
         box = np.clip(box, 0, np.array(self._size_wh * 2)).astype(np.float32)
         for known in chosen:
             known.looked, known.misses = self._number, known.misses + 1
@@ -170,10 +160,14 @@ class CloseLooks:
             if before and apart[number, nearest] <= _STEP:
                 known = before[nearest]
                 known.box, known.score, known.misses = found, sure, 0
-                known.sure = known.sure or sure >= self._threshold
+                if sure >= self._threshold and not known.sure:
+                    known.sure = True
+                    self._new.append(found)
                 met.add(nearest)
             else:
                 self._known.append(_Known(found, sure, sure >= self._threshold, self._number - 1000))
+                if sure >= self._threshold:
+                    self._new.append(found)
         return [known for number, known in enumerate(before) if number not in met]
 
     def _small(self, box: Boxes) -> np.ndarray:

@@ -33,6 +33,8 @@ class Found:
     box_xyxy: Boxes
     score: Scores
     label: tuple[str, ...]
+    earlier: tuple[tuple[int, Found], ...] = ()
+    """What is now seen on frames before this one: how many frames ago, and what."""
 
     def __len__(self) -> int:
         return len(self.label)

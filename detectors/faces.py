@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -103,10 +104,10 @@ class _FaceDetector(ABC):
         seen = whole_look(self, view)
         for look, fit in zip(("whole", "coarse", "mirrored"), self._fits, strict=True):
             self.looks.add(look, fit.inner_wh, now.number)
-        box, score = self._close.at(view, now, seen.box_xyxy, seen.score)
-        if not len(score):
-            return seen
-        return _found(np.concatenate([seen.box_xyxy, box]), np.concatenate([seen.score, score]))
+        box, score, earlier = self._close.at(view, now, seen.box_xyxy, seen.score)
+        if len(score):
+            seen = _found(np.concatenate([seen.box_xyxy, box]), np.concatenate([seen.score, score]))
+        return replace(seen, earlier=tuple((one.ago, _found(one.box, one.score)) for one in earlier))
 
     def _look_at_sheet(self, sheet: Picture) -> tuple[Boxes, Scores]:
         fit = letterbox((sheet.shape[1], sheet.shape[0]), max(sheet.shape[:2]), padding=0)

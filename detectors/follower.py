@@ -9,15 +9,15 @@ Source: docs/adr/0004-trackers.md
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from detectors.boxes import overlaps, suppress
+from detectors.pairing import NEXT_FRAMES, away_back_from, away_from, by_overlap, one_each, places
 from detectors.path import Path, Sighting
 from detectors.rules import Rule, rule_for
 from evidence.track import Origin, TrackBox
@@ -29,14 +29,12 @@ _STOOD_THERE = 0.5
 """Overlap with a sighting of the frame before from which both are of one thing that stands still."""
 _SAME_THING = 0.8
 """Boxes of one frame and kind that overlap so much are two answers for one thing."""
+_SEEN_ALREADY = 0.3
+"""Overlap with what a path has on that frame, from which a look back saw nothing new."""
 _GROW_OVERLAP = 0.2
 """Of a faint sighting with the place where a thing was thought to be before its first."""
 _GROW_REACH = 5
 """Frames without a sighting that a track reaches back over, at 30 a second."""
-_NEXT_FRAMES = 3
-"""So soon a thing may be found further away: a fast one leaves its own box behind."""
-_LIKE_SIZE = 1.6
-"""Two sightings of one thing that lie apart differ in size by this factor at most."""
 
 Given = tuple[int, str, TrackBox]
 """The number of a track, its label as it seems so far, and its box."""
@@ -53,6 +51,8 @@ class Seen:
     score: npt.NDArray[np.float32]
     label: Sequence[str]
     model: Sequence[str]
+    ago: Sequence[int] = ()
+    """How many frames before this one each lay there; empty: all on this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +92,18 @@ class Follower:
         self.time_base = time_base
         self._thresholds, self._size_wh = thresholds, size_wh
         self._rate = max(1, round(frames_per_second))
-        self.look_ahead = max(1, round(LOOK_AHEAD * self._rate))
+        self.look_ahead = frames_ahead(frames_per_second)
         self._kinds: dict[frozenset[str], _Kind] = {}
         self._frame = -1
         self._scene_from = 0
         self._numbers = 0
         self._pts: dict[int, int] = {}
         self._camera: dict[int, npt.NDArray[np.float64]] = {-1: np.zeros(2)}
-        self._doubles: dict[int, list[int]] = {}
-        self._final: deque[tuple[int, list[Given], list[int]]] = deque()
+        self._doubles: dict[int, list[tuple[int, int]]] = {}
+        self._final: deque[tuple[int, list[Given], list[tuple[int, int]]]] = deque()
         self._over: deque[Over] = deque()
         self.left_over: list[tuple[int, int]] = []
-        """(frame, row) of what was seen and belongs to no track, on the frames that `final` gave last."""
+        """Of what belongs to no track on the frames that `final` gave last: the frame with which it was given, its row."""
 
     def add(self, pts: int, seen: Seen, motion: tuple[float, float] | None = None, cut: bool = False) -> None:
         """The next frame. `motion`: how far the picture's content moved since the one before, None when not known.
@@ -116,14 +116,16 @@ class Follower:
         self._camera[frame] = self._camera[frame - 1] + np.array(motion or (0.0, 0.0))
         if cut:
             self._end_scene(frame)
-        by_kind: dict[frozenset[str], list[int]] = {}
+        now: dict[frozenset[str], list[int]] = {}
+        before: dict[frozenset[str], list[int]] = {}
         for row, label in enumerate(seen.label):
-            by_kind.setdefault(rule_for(label).labels, []).append(row)
-        for labels in by_kind:
+            (before if seen.ago and seen.ago[row] else now).setdefault(rule_for(label).labels, []).append(row)
+        for labels in (*now, *before):
             if labels not in self._kinds:
                 self._kinds[labels] = _Kind(rule_for(min(labels)).at_rate(self._rate))
         for labels, kind in self._kinds.items():
-            self._look(kind, self._sightings(seen, by_kind.get(labels, [])))
+            looked_back = [self._sighting(seen, row) for row in before.get(labels, ())]
+            self._look(kind, self._sightings(seen, now.get(labels, [])), self._new(kind, looked_back))
         if frame >= self.look_ahead:
             self._give(frame - self.look_ahead)
 
@@ -132,7 +134,7 @@ class Follower:
         self.left_over.clear()
         while self._final:
             frame, given, left_over = self._final.popleft()
-            self.left_over += [(frame, row) for row in left_over]
+            self.left_over += left_over
             yield frame, given
 
     def end(self) -> None:
@@ -162,35 +164,56 @@ class Follower:
         index = np.array(rows)
         boxes, scores = seen.box_xyxy[index], seen.score[index]
         kept = np.sort(suppress(boxes, scores, np.zeros(len(index), np.int64), _SAME_THING, len(index)))
-        self._doubles.setdefault(self._frame, []).extend(np.delete(index, kept).tolist())
-        back = np.tile(self._camera[self._frame], 2)
-        w, h = self._size_wh
-        found = []
-        for row in index[kept].tolist():
-            x0, y0, x1, y1 = box = seen.box_xyxy[row].astype(np.float64)
-            found.append(
-                Sighting(
-                    self._frame,
-                    row,
-                    box - back,
-                    float(seen.score[row]),
-                    seen.label[row],
-                    seen.model[row],
-                    _strength(float(seen.score[row]), float(np.float32(self._thresholds[seen.model[row]]))),
-                    (float(x0), float(y0), float(w - x1), float(h - y1)),
-                )
-            )
-        return found
+        self._double((self._frame, row) for row in np.delete(index, kept).tolist())
+        return [self._sighting(seen, row) for row in index[kept].tolist()]
 
-    def _look(self, kind: _Kind, found: list[Sighting]) -> None:
-        """Sure sightings first, then faint ones, then sure ones that lie apart; what is sure and new starts a path."""
+    def _double(self, given: Iterable[tuple[int, int]]) -> None:
+        """What is no sighting of its own."""
+        self._doubles.setdefault(self._frame, []).extend(given)
+
+    def _sighting(self, seen: Seen, row: int) -> Sighting:
+        # The camera of frames that are final is forgotten: such a sighting counts for nothing, see `_new`.
+        frame = self._frame - (seen.ago[row] if seen.ago else 0)
+        x0, y0, x1, y1 = box = seen.box_xyxy[row].astype(np.float64)
+        w, h = self._size_wh
+        return Sighting(
+            frame,
+            (self._frame, row),
+            box - np.tile(self._camera.get(frame, np.zeros(2)), 2),
+            float(seen.score[row]),
+            seen.label[row],
+            seen.model[row],
+            _strength(float(seen.score[row]), float(np.float32(self._thresholds[seen.model[row]]))),
+            (float(x0), float(y0), float(w - x1), float(h - y1)),
+        )
+
+    def _new(self, kind: _Kind, looked_back: list[Sighting]) -> bool:
+        """Put in with what nobody has yet; whether there is any that no path has on its frame."""
+        new = False
+        for sighting in looked_back:
+            paths = [path.sightings for path in kind.paths if path.first.frame <= sighting.frame <= path.last.frame]
+            there = [s for sightings in paths for s in sightings if s.frame == sighting.frame]
+            if sighting.frame not in self._pts or (
+                there and overlaps(places([sighting]), places(there)).max() >= _SEEN_ALREADY
+            ):
+                self._double([sighting.given])
+            else:
+                kind.faint.setdefault(sighting.frame, []).append(sighting)
+                new = True
+        return new
+
+    def _look(self, kind: _Kind, found: list[Sighting], looked_back: bool) -> None:
+        """Sure sightings first, then faint ones, then sure ones that lie apart; what is sure and new starts a path.
+
+        `looked_back`: whether what was seen on the frames before is more than it was.
+        """
         for path in kind.paths:
             if path.open and self._frame - path.last.frame > self._bridge(path):
                 path.open = False
         sure, faint = ([s for s in found if s.sure is wanted] for wanted in (True, False))
         open_paths = [path for path in kind.paths if path.open]
         for group, least in ((sure, kind.rule.least_overlap), (faint, kind.rule.faint_overlap)):
-            for path, sighting in _by_overlap(open_paths, group, self._frame, least):
+            for path, sighting in by_overlap(open_paths, group, self._frame, least):
                 path.add(sighting)
                 open_paths.remove(path)
                 group.remove(sighting)
@@ -210,20 +233,21 @@ class Follower:
             new.add(sighting)
             kind.paths.append(new)
         for path in kind.paths:
-            if path.open and not path.number and path.last.frame == self._frame and path.seen <= _NEXT_FRAMES:
+            young = path.last.frame == self._frame and path.seen <= NEXT_FRAMES
+            if path.open and not path.number and (young or looked_back):
                 self._grow_back(kind, path)
         self._join(kind)
 
     def _bridge(self, path: Path) -> int:
         """The longest gap that may be filled: nobody knows where a fast small thing went."""
-        return _NEXT_FRAMES if path.dash(at_end=True) is not None else min(self.look_ahead, path.rule.bridge_frames)
+        return NEXT_FRAMES if path.dash(at_end=True) is not None else min(self.look_ahead, path.rule.bridge_frames)
 
     def _not_there_before(self, kind: _Kind, faint: list[Sighting]) -> list[Sighting]:
         """Without what nobody took on the frame before either: a poster that stands there is no face that jumped to it."""
         before = kind.faint.get(self._frame - 1, [])
         if not before or not faint:
             return faint
-        overlap = overlaps(_places(faint), _places(before)).max(axis=1)
+        overlap = overlaps(places(faint), places(before)).max(axis=1)
         return [sighting for sighting, most in zip(faint, overlap.tolist(), strict=True) if most < _STOOD_THERE]
 
     @staticmethod
@@ -232,9 +256,9 @@ class Follower:
         for i, path in enumerate(paths):
             for j, sighting in enumerate(sightings):
                 gap = sighting.frame - path.last.frame
-                if gap > 0 and (away := _away(path, sighting, gap)) is not None:
+                if gap > 0 and (away := away_from(path, sighting, gap)) is not None:
                     fits.append((gap, away, i, j))
-        return [(paths[i], sightings[j]) for i, j in _one_each(fits)]
+        return [(paths[i], sightings[j]) for i, j in one_each(fits)]
 
     def _grow_back(self, kind: _Kind, path: Path) -> None:
         """Over faint sightings that nobody has, before its first."""
@@ -245,13 +269,13 @@ class Follower:
             missed += 1
             free = kind.faint.get(frame, [])
             if free:
-                overlap = overlaps(np.array([path.thought_at(frame), path.first.place]), _places(free)).max(axis=0)
+                overlap = overlaps(np.array([path.thought_at(frame), path.first.place]), places(free)).max(axis=0)
                 best = int(overlap.argmax())
                 if overlap[best] >= _GROW_OVERLAP:
                     path.add(free.pop(best))
                     missed = 0
                 elif kind.rule.sweep_frames and frame == path.first.frame - 1:
-                    aways = [(a, k) for k, s in enumerate(free) if (a := _away_back(path, s)) is not None]
+                    aways = [(a, k) for k, s in enumerate(free) if (a := away_back_from(path, s)) is not None]
                     if aways:
                         path.add(free.pop(min(aways)[1]))
                         missed = 0
@@ -264,9 +288,9 @@ class Follower:
         for i, path in enumerate(lost):
             for j, other in enumerate(young):
                 gap = other.first.frame - path.last.frame
-                if 0 < gap <= self._bridge(path) and (away := _away(path, other.first, gap)) is not None:
+                if 0 < gap <= self._bridge(path) and (away := away_from(path, other.first, gap)) is not None:
                     fits.append((gap, away, i, j))
-        for i, j in _one_each(fits):
+        for i, j in one_each(fits):
             for sighting in young[j].sightings:
                 lost[i].add(sighting)
             kind.paths.remove(young[j])
@@ -284,10 +308,10 @@ class Follower:
                     self._over.append(Over(path.number, path.label, path.model))
                     kind.paths.remove(path)
                 elif path.first.frame == frame:
-                    left_over.append(path.drop_first().index)
+                    left_over.append(path.drop_first().given)
                     if not path.sightings:
                         kind.paths.remove(path)
-            left_over += [s.index for s in kind.faint.pop(frame, [])]
+            left_over += [s.given for s in kind.faint.pop(frame, [])]
         for path, _ in sorted(boxes, key=lambda there: (there[0].label, there[1].box_xyxy)):
             if not path.number:
                 self._numbers += 1
@@ -313,62 +337,10 @@ class Follower:
         return TrackBox(frame, self._pts[frame], (x0, y0, x1, y1), score, origin)
 
 
-def _by_overlap(
-    paths: Sequence[Path], sightings: Sequence[Sighting], frame: int, least: float
-) -> list[tuple[Path, Sighting]]:
-    """The pairs that overlap most in sum."""
-    if not paths or not sightings:
-        return []
-    overlap = overlaps(np.array([path.thought_at(frame) for path in paths]), _places(sightings))
-    for i, path in enumerate(paths):
-        if frame - path.last.frame > _NEXT_FRAMES:
-            overlap[i, [not _like(path.last, s) for s in sightings]] = 0
-    likely = overlap * np.sqrt([s.score for s in sightings])
-    rows, columns = linear_sum_assignment(likely, maximize=True)
-    return [(paths[i], sightings[j]) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if overlap[i, j] >= least]
+def frames_ahead(frames_per_second: float) -> int:
+    """`LOOK_AHEAD` in frames, at the rate that a follower takes."""
+    return max(1, round(LOOK_AHEAD * max(1, round(frames_per_second))))
 
 
 def _strength(score: float, threshold: float) -> float:
     return (score - threshold) / max(1e-6, 1 - threshold)
-
-
-def _places(sightings: Sequence[Sighting]) -> npt.NDArray[np.float64]:
-    return np.array([s.place for s in sightings]).reshape(-1, 4)
-
-
-def _away(path: Path, sighting: Sighting, gap: int) -> float | None:
-    """How far a sighting lies from where the path was thought or last seen, in box sizes; None: too far, or another size."""
-    if not _like(path.last, sighting):
-        return None
-    centre = (sighting.place[:2] + sighting.place[2:]) / 2
-    away = min(
-        float(np.hypot(*((place[:2] + place[2:]) / 2 - centre)))
-        for place in (path.thought_at(sighting.frame), path.last.place)
-    ) / ((path.last.size + sighting.size) / 2)
-    return away if away <= path.rule.join_distance * (1 + gap if gap <= _NEXT_FRAMES else 1) else None
-
-
-def _away_back(path: Path, sighting: Sighting) -> float | None:
-    """As `_away`, for a sighting on the frame before its first."""
-    if not _like(path.first, sighting):
-        return None
-    centre = (sighting.place[:2] + sighting.place[2:]) / 2
-    away = min(
-        float(np.hypot(*((place[:2] + place[2:]) / 2 - centre)))
-        for place in (path.thought_at(sighting.frame), path.first.place)
-    ) / ((path.first.size + sighting.size) / 2)
-    return away if away <= path.rule.join_distance * 2 else None
-
-
-def _like(one: Sighting, other: Sighting) -> bool:
-    """Whether they are of about one size."""
-    return max(one.size, other.size) <= _LIKE_SIZE * min(one.size, other.size)
-
-
-def _one_each(fits: list[tuple[int, float, int, int]]) -> list[tuple[int, int]]:
-    """The best fits first, each side at most once."""
-    pairs: list[tuple[int, int]] = []
-    for _, _, i, j in sorted(fits):
-        if all(i != a and j != b for a, b in pairs):
-            pairs.append((i, j))
-    return pairs

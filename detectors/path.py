@@ -43,8 +43,8 @@ class Sighting:
     """A detection."""
 
     frame: int
-    index: int
-    """Its row among what was seen on that frame."""
+    given: tuple[int, int]
+    """The frame with which it was given, a later one when it was seen by looking back; and its row there."""
     place: Place
     score: float
     label: str

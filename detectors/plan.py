@@ -38,6 +38,8 @@ class Now:
     motion: Motion
     must_look: bool = False
     """Every detector looks at every frame: a person wants it so."""
+    held: int | None = None
+    """How many frames before it may still be read; None: all that are kept. Others may be painted on by now."""
 
     @property
     def calm(self) -> bool:

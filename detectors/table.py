@@ -27,7 +27,7 @@ _SEEN = [
     ("label", pa.string()),
     ("model", pa.string()),
 ]
-_RAW = pa.schema(_SEEN)
+_RAW = pa.schema([*_SEEN, ("ago", pa.int64())])
 _FINAL = pa.schema([*_SEEN[:6], ("track_id", pa.int64()), ("model", pa.string()), ("origin", pa.string())])
 _ABOUT = b"exhibit"
 
@@ -70,6 +70,7 @@ def read_raw(path: Path) -> SegmentSeen:
         label=tuple(table["label"].to_pylist()),
         model=tuple(table["model"].to_pylist()),
         time_base=Fraction(about.pop("time_base")),
+        ago=table["ago"].to_numpy(),
     )
     frame_pts = np.array(about.pop("frame_pts"), np.int64)
     return SegmentSeen(about.pop("number"), frame_pts, detections, about)
@@ -104,6 +105,7 @@ def _seen_columns(found: Detections) -> dict[str, Any]:
         "score": found.score,
         "label": list(found.label),
         "model": list(found.model),
+        "ago": found.ago,
     }
 
 

@@ -30,7 +30,7 @@ class Gathered:
         self._boxes: dict[int, list[TrackBox]] = {}
         self._tracks: list[Track] = []
         self.left_over: list[tuple[int, int]] = []
-        """(frame, row) of what was seen and belongs to no track."""
+        """Of what belongs to no track: the frame with which it was given, and its row there."""
 
     def take(self) -> None:
         """What became final; call it now and then."""
@@ -66,12 +66,14 @@ def follow(
     """
     follower = Follower(thresholds, frames_per_second(frame_pts, seen.time_base), size_wh, seen.time_base)
     gathered = Gathered(follower)
-    order = np.argsort(seen.frame, kind="stable")
-    starts = np.searchsorted(seen.frame[order], np.arange(len(frame_pts) + 1))
+    told = seen.frame + seen.ago
+    order = np.argsort(told, kind="stable")
+    starts = np.searchsorted(told[order], np.arange(len(frame_pts) + 1))
     rows_of = [order[a:b] for a, b in pairwise(starts)]
     for frame, (pts, rows) in enumerate(zip(frame_pts.tolist(), rows_of, strict=True)):
         motion = motions[frame] if motions else None
-        here = Seen(seen.box_xyxy[rows], seen.score[rows], [seen.label[r] for r in rows], [seen.model[r] for r in rows])
+        label, model = ([column[row] for row in rows] for column in (seen.label, seen.model))
+        here = Seen(seen.box_xyxy[rows], seen.score[rows], label, model, seen.ago[rows].tolist())
         shift, cut = (motion.shift(size_wh), motion.cut) if motion else (None, False)
         follower.add(pts, here, shift, cut)
         gathered.take()
@@ -96,4 +98,5 @@ def _only(seen: Detections, rows: Sequence[int]) -> Detections:
         label=tuple(seen.label[row] for row in rows),
         model=tuple(seen.model[row] for row in rows),
         time_base=seen.time_base,
+        ago=seen.ago[rows],
     )

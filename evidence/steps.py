@@ -41,7 +41,7 @@ class StepState(StrEnum):
 
 ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.CANCELLED, StepState.QUARANTINED})
 
-VERSION: dict[Step, int] = {**dict.fromkeys(Step, 1), Step.DETECT: 2, Step.TRACK: 3}
+VERSION: dict[Step, int] = {**dict.fromkeys(Step, 1), Step.DETECT: 3, Step.TRACK: 4}
 """Raised when a step's result changes for the same input; part of the recipe."""
 
 NEEDS: dict[Step, frozenset[Step]] = {

@@ -30,7 +30,8 @@ class Detections:
 
     Shape: `frame`, `pts`, `score`: (n,); `box_xyxy`: (n, 4) float32; `label`, `model`: n strings.
     Units: boxes in pixels of the upright picture, x right, y down, corners exclusive at the far side;
-        `frame` counts decoded frames of the whole video from 0; `pts` in ticks of `time_base`.
+        `frame` counts decoded frames of the whole video from 0; `pts` in ticks of `time_base`; `ago`: how many frames
+        later it was seen that this lay there, by a look back; 0: on its own frame.
     """
 
     frame: npt.NDArray[np.int64]
@@ -40,10 +41,15 @@ class Detections:
     label: tuple[str, ...]
     model: tuple[str, ...]
     time_base: Fraction
+    ago: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Empty when given as nothing: then 0 everywhere."""
 
     def __post_init__(self) -> None:
         n = len(self.label)
-        if not (self.frame.shape == self.pts.shape == self.score.shape == (n,) and len(self.model) == n):
+        if n and not len(self.ago):
+            object.__setattr__(self, "ago", np.zeros(n, np.int64))
+        columns = (self.frame, self.pts, self.score, self.ago)
+        if any(column.shape != (n,) for column in columns) or len(self.model) != n:
             raise ValueError("the columns of Detections must have one length")
         if self.box_xyxy.shape != (n, 4):
             raise ValueError("box_xyxy must be (n, 4)")

@@ -115,8 +115,8 @@ class Frame:
         Shape: (height, width, 3), RGB. Units: pixels; the box lies inside the picture.
         """
         x0, y0, x1, y1 = (round(side) for side in self.orientation.box_to_stored(box_xyxy, self.stored_size_wh))
-        self._planes = self._planes or SmallPictures(self.picture)
-        part = self._planes.part((x0, y0, x1, y1), self.orientation.stored_wh(size_wh))
+        planes = self._planes or SmallPictures(self.picture)  # Not kept: a thread may forget it while others look.
+        part = planes.part((x0, y0, x1, y1), self.orientation.stored_wh(size_wh))
         if part is not None:
             return self.orientation.to_upright(part)
         x0, y0, x1, y1 = box_xyxy

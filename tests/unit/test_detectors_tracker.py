@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -216,13 +217,18 @@ def test_nothing_sure_is_lost_whatever_was_seen(rows):
             assert any(b[0] <= centre[0] <= b[2] and b[1] <= centre[1] <= b[3] for b in boxes[(int(seen.frame[i]), "face")])
 
 
-def fed(rows, frames, shifts=None, cuts=(), rate=30, size=SIZE):
-    """What a follower gives, frame by frame: (frame, boxes by track, frames added so far), and what was left over."""
+def fed(rows, frames, shifts=None, cuts=(), rate=30, size=SIZE, ago=()):
+    """What a follower gives, frame by frame: (frame, boxes by track, frames added so far), and what was left over.
+
+    `ago`: of each row, how many frames later it is told.
+    """
+    ago = ago or [0] * len(rows)
     follower = Follower(THRESHOLDS, rate, size, Fraction(1, rate))
     given, left_over = [], []
     for frame in range(frames):
-        here = detections([r for r in rows if r[0] == frame])
-        seen = Seen(here.box_xyxy, here.score, here.label, here.model)
+        told = [n for n, r in enumerate(rows) if r[0] + ago[n] == frame]
+        here = detections([rows[n] for n in told])
+        seen = Seen(here.box_xyxy, here.score, here.label, here.model, [ago[n] for n in told])
         follower.add(frame, seen, shifts[frame] if shifts else None, frame in cuts)
         given += [(f, boxes, frame) for f, boxes in follower.final()]
         left_over += follower.left_over
@@ -249,6 +255,33 @@ def test_a_track_is_confirmed_backwards_before_its_first_frame_is_final():
     faint, sure = moving(range(10, 20), score=0.2), moving(range(20, 90))
     given, _ = fed(faint + sure, 100)
     assert next(frame for frame, boxes, _ in given if boxes) == 10 - CARRIED
+
+
+def test_what_is_seen_by_looking_back_begins_the_track_where_it_was_first_seen():
+    """Sure on frame 40; two frames later it is known that it was there, shaken by the camera, from frame 15 on."""
+    camera = [30 * (frame % 2) for frame in range(80)]
+    shifts = [(float(camera[f] - camera[f - 1]) if f else 0.0, 0.0) for f in range(80)]
+    rows = [(f, (100.0 + 2 * f + camera[f], 50.0), 0.9 if f >= 40 else 0.15, "face") for f in range(15, 70)]
+    given, left_over = fed(rows, 80, shifts, ago=[max(0, 42 - f) * (f < 40) for f in range(15, 70)])
+    (boxes,) = by_track(given).values()
+    detected = [b for b in boxes if b.origin is Origin.DETECTED]
+    assert [b.frame for b in detected] == list(range(15, 70))
+    assert [b.box_xyxy[0] for b in detected] == [100 + 2 * f + camera[f] for f in range(15, 70)]
+    assert left_over == []
+
+
+def test_what_was_seen_already_is_not_seen_again_by_looking_back():
+    rows = moving(range(10, 50))
+    again = [(f, (102.0 + 2 * f, 51.0), 0.8, "face") for f in range(30, 40)]
+    given, left_over = fed(rows + again, 60, ago=[0] * 40 + [40 - f for f in range(30, 40)])
+    assert len(by_track(given)) == 1
+    assert sorted(left_over) == [(40, 1 + n) for n in range(10)]
+
+
+def test_what_is_told_after_its_frame_is_final_belongs_to_no_track():
+    given, left_over = fed([(5, (100.0, 50.0), 0.9, "face"), *moving(range(40, 60))], 60, ago=[36] + [0] * 20)
+    assert by_track(given)[1][0].frame == 40 - CARRIED
+    assert left_over == [(41, 0)]
 
 
 def test_a_shaken_camera_moves_no_boxes_in_a_gap():
@@ -293,15 +326,23 @@ ROWS = st.lists(
     max_size=60,
 )
 WALK = st.lists(st.booleans(), min_size=60, max_size=60)
+AGO = st.lists(st.sampled_from([0, 0, 1, 4, 20, 29, 30, 40]), min_size=120, max_size=120)
+
+
+def told_in_time(rows, ago):
+    """Not later than the last frame."""
+    return [min(a, 59 - row[0]) for row, a in zip(rows, ago, strict=False)]
+
+
 SHIFTS = st.lists(st.one_of(st.none(), st.tuples(st.floats(-300, 300), st.floats(-300, 300))), min_size=60, max_size=60)
 
 
 @settings(max_examples=60, deadline=None)
-@given(ROWS, WALK, SHIFTS, st.sets(st.integers(1, 59), max_size=3), st.sampled_from([10, 25, 30]))
-def test_inside_a_track_there_is_never_a_frame_without_a_box(rows, there, shifts, cuts, rate):
+@given(ROWS, WALK, SHIFTS, st.sets(st.integers(1, 59), max_size=3), st.sampled_from([10, 25, 30]), AGO)
+def test_inside_a_track_there_is_never_a_frame_without_a_box(rows, there, shifts, cuts, rate, ago):
     """Whatever detections are dropped, however the camera moves; each box has an area in the picture, in its scene."""
     rows = sorted(rows + [r for r, seen in zip(moving(range(60), speed=9), there, strict=True) if seen], key=lambda r: r[0])
-    given, left_over = fed(rows, 60, shifts, cuts, rate)
+    given, left_over = fed(rows, 60, shifts, cuts, rate, ago=told_in_time(rows, ago))
     assert [frame for frame, _, _ in given] == list(range(60))
     tracks = by_track(given)
     assert list(tracks) == list(range(1, len(tracks) + 1))
@@ -321,10 +362,12 @@ def test_inside_a_track_there_is_never_a_frame_without_a_box(rows, there, shifts
 
 
 @settings(max_examples=40, deadline=None)
-@given(ROWS, WALK)
-def test_the_whole_video_at_once_has_the_tracks_that_a_follower_gives(rows, there):
+@given(ROWS, WALK, AGO)
+def test_the_whole_video_at_once_has_the_tracks_that_a_follower_gives(rows, there, ago):
     rows = sorted(rows + [r for r, seen in zip(moving(range(60), speed=9), there, strict=True) if seen], key=lambda r: r[0])
-    tracks, rest = follow(detections(rows), np.arange(60), THRESHOLDS, SIZE)
-    given, left_over = fed(rows, 60)
+    ago = told_in_time(rows, ago)
+    told = replace(detections(rows), ago=np.array(ago, np.int64))
+    tracks, rest = follow(told, np.arange(60), THRESHOLDS, SIZE)
+    given, left_over = fed(rows, 60, ago=ago)
     assert {t.id: list(t.boxes) for t in tracks} == by_track(given)
     assert len(rest) == len(left_over)

@@ -3,37 +3,45 @@
 Input `original`. Params: `stream_index` (of the video stream), `segment` ({"number", "start_pts", "end_pts",
 "frame_count"}; 0, null, null, 0 for the whole), `max_pixels`, `max_duration_s`, and those of
 `workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `every_frame` (true: every model looks at
-every frame, also where that gains nothing) and `begin_at` (pts at which the models begin anew, as they do in a segment).
+every frame, also where that gains nothing), `begin_at` (pts at which the models begin anew, as they do in a segment) and
+`tiles` (how small things are looked for, `detectors.tiled`: {"mode": "auto", "off" or the side of a tile in pixels of the
+picture, "height_m", "view_deg": the camera's height over the ground and its field of view along the longer side, in whole
+metres and degrees, where telemetry tells them}; none: auto).
 
 In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
-label, model; in its metadata the pts of every frame that decoded, and how the camera moved to it.
+label, model, ago (see `evidence.track.Detections`); in its metadata the pts of every frame that decoded, and how the
+camera moved to it.
 Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "plan": {"every_frame", "looks": {model:
-[{"look", "input_wh", "count", "frames": runs of [first, count, step]}]}}, "damage": {"count", "entries"}}.
+[{"look", "input_wh", "count", "frames": runs of [first, count, step]}]}, "tiles": {model: {"tiles": {"scale", "side",
+"count"} or null, "why", "measured"}}}, "damage": {"count", "entries"}}.
 Without a single detector the frames are still read: that they decode is part of the record.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from config.models import ModelTask
-from detectors.detector import Detector, Found
-from detectors.load import described, load
+from detectors.detector import Detector, Found, View
+from detectors.load import described, load, with_tiles
 from detectors.motion import Motion, Watch, recorded, size_for
 from detectors.plan import Now
 from detectors.table import SegmentSeen, write_raw
+from detectors.tiled import Asked
 from evidence.ports import Progress
 from evidence.track import Detections
 from media.frames import Frame, FrameReader, read_frames
+from media.spots import spots
 
 _AHEAD = 3
 """Frames that may wait for their models: enough to keep decoding and inference both busy."""
@@ -45,7 +53,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     with read_frames(
         inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
     ) as reader:
-        look = Look(params)
+        look = Look(params, partial(spots, inputs["original"], params["stream_index"], reader.max_pixels))
         seen = _look_at_all(reader, look, segment["frame_count"], progress)
         damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
@@ -71,13 +79,17 @@ class _Seen:
     score: list[float] = field(default_factory=list)
     label: list[str] = field(default_factory=list)
     model: list[str] = field(default_factory=list)
+    ago: list[int] = field(default_factory=list)
 
-    def add(self, frame: int, model: str, found: Found) -> None:
-        self.frame += [frame] * len(found)
+    def add(self, frame: int, model: str, found: Found, ago: int = 0) -> None:
+        self.frame += [frame - ago] * len(found)
+        self.ago += [ago] * len(found)
         self.box.append(found.box_xyxy)
         self.score += found.score.tolist()
         self.label += found.label
         self.model += [model] * len(found)
+        for frames, earlier in found.earlier:
+            self.add(frame, model, earlier, frames)
 
     def detections(self, time_base: Fraction) -> Detections:
         frame = np.array(self.frame, np.int64)
@@ -89,31 +101,46 @@ class _Seen:
             label=tuple(self.label),
             model=tuple(self.model),
             time_base=time_base,
+            ago=np.array(self.ago, np.int64),
         )
 
 
 class Look:
     """The models, opened for the first picture's shape; each computes in a thread of its own."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        """`params`: those of DETECT, and `begin_at`: the pts of later frames at which the detectors begin anew, in order."""
+    def __init__(self, params: Mapping[str, Any], samples: Callable[[], Sequence[View]]) -> None:
+        """`params`: those of DETECT, and `begin_at`: the pts of later frames at which the detectors begin anew, in order.
+        `samples` gives a few frames of the whole video, the same for each of its segments.
+
+        Raises: BadInput for a way of looking in tiles that there is not.
+        """
         self._specs: tuple[Mapping[str, Any], ...] = tuple(params["detectors"])
         self._keep, self._every_frame = frozenset(params["keep"]), bool(params.get("every_frame", False))
         self._begin_at = deque[int](params.get("begin_at", ()))
         self._begun = 0
+        self._samples, self._tiles = samples, Asked.read(params.get("tiles"))
+        self.held: int | None = None
+        """Frames before one that may be read while it is looked at; None: all."""
         self._camera = Watch()
         self.motions: list[Motion] = []
         """Of each frame that was looked at, in order."""
         self.size_wh = (0, 0)
         self.detectors: tuple[Detector, ...] = ()
         self.models: list[dict[str, Any]] = []
+        self._chosen: dict[str, Any] = {}
         self._threads: tuple[ThreadPoolExecutor, ...] = ()
 
     def open_for(self, size_wh: tuple[int, int], stack: ExitStack) -> None:
         self.size_wh = size_wh
-        self.detectors = tuple(load(spec, size_wh, self._keep) for spec in self._specs)
+        self.detectors = tuple(self._opened(spec, size_wh) for spec in self._specs)
         self._threads = tuple(stack.enter_context(ThreadPoolExecutor(1)) for _ in self.detectors)
         self.models = [described(spec, detector) for spec, detector in zip(self._specs, self.detectors, strict=True)]
+
+    def _opened(self, spec: Mapping[str, Any], size_wh: tuple[int, int]) -> Detector:
+        detector, chosen = with_tiles(spec, load(spec, size_wh, self._keep), size_wh, self._keep, self._tiles, self._samples)
+        if chosen is not None:
+            self._chosen[detector.name] = chosen.to_json(size_wh)
+        return detector
 
     def about(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What really ran, and for which labels."""
@@ -124,8 +151,9 @@ class Look:
         }
 
     def plan(self) -> dict[str, Any]:
-        """Which models looked how, at which frames."""
-        return {"every_frame": self._every_frame, "looks": {d.name: d.looks.to_json() for d in self.detectors}}
+        """Which models looked how, at which frames, and why in tiles or not."""
+        looks = {d.name: d.looks.to_json() for d in self.detectors}
+        return {"every_frame": self._every_frame, "looks": looks, "tiles": self._chosen}
 
     def motion(self) -> dict[str, Any]:
         """Of all frames, for `detectors.motion.joined`."""
@@ -144,7 +172,7 @@ class Look:
             self._begun = number
             for thread, detector in zip(self._threads, self.detectors, strict=True):
                 thread.submit(detector.begin)
-        now = Now(number, number - self._begun, frame.pts * frame.time_base, motion, self._every_frame)
+        now = Now(number, number - self._begun, frame.pts * frame.time_base, motion, self._every_frame, self.held)
         for detector in self.detectors:
             frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
         return [
@@ -154,12 +182,13 @@ class Look:
 
 def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progress) -> _Seen:
     seen = _Seen()
-    waiting: deque[tuple[int, list[Future[Found]]]] = deque()
+    waiting: deque[tuple[int, Frame, list[Future[Found]]]] = deque()
 
     def take_first() -> None:
-        number, answers = waiting.popleft()
+        number, frame, answers = waiting.popleft()
         for detector, answer in zip(look.detectors, answers, strict=True):
             seen.add(number, detector.name, answer.result())
+        frame.forget_small()
         progress(number + 1, max(expected, number + 1))
 
     with ExitStack() as stack:
@@ -167,7 +196,7 @@ def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progr
             if number == 0:
                 look.open_for(frame.upright_size_wh, stack)
             seen.frame_pts.append(frame.pts)
-            waiting.append((number, look.at(frame)))
+            waiting.append((number, frame, look.at(frame)))
             if len(waiting) > _AHEAD:
                 take_first()
         while waiting:

@@ -24,13 +24,14 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from detectors.detector import Found
-from detectors.follower import Follower, Seen
+from detectors.follower import Follower, Seen, frames_ahead
 from detectors.tracker import frames_per_second
 from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime, Span
@@ -43,6 +44,7 @@ from media.missing import missing_part
 from media.render import render
 from media.smart_plan import Copied
 from media.sound import SoundTracks
+from media.spots import spots
 from media.stopwatch import Stopwatch
 from media.streams import left_out
 from media.timeline import shift_for, times_by_packet
@@ -65,12 +67,13 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     watch = Stopwatch()
     stream = analyses.stream_index(params, original)
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
-    look = Look(params)
+    look = Look(params, partial(spots, original, stream, **analyses.pixel_limit(params)))
     with read_frames(original, stream, cuts=(), **analyses.limits(params)) as reader, sound, ExitStack() as threads:
         times, keys = times_by_packet(original, stream, reader.max_pixels)
         if params.get("smart", True) and _much_is_empty(reader, keys, look, threads):
             return {"instead": "steps"}
         passing = _Pass(reader, times, look, redaction, watch)
+        look.held = frames_ahead(passing.rate)
         with ahead(passing.looked_at(threads), _LOOKED_AT) as looked:
             written = render(
                 reader,
@@ -128,7 +131,8 @@ class _Pass:
         self, reader: FrameReader, times: Sequence[int], look: Look, redaction: Redaction, watch: Stopwatch
     ) -> None:
         """`times`: of the frames, as far as its packets tell."""
-        self._times = times if len(times) > 1 else (0, reader.step)
+        known = times if len(times) > 1 else (0, reader.step)
+        self.rate = frames_per_second(np.array(known, np.int64), reader.time_base)
         self._reader, self._look, self._redaction, self._watch = reader, look, redaction, watch
         self._held: deque[Frame] = deque()
         self._answered: dict[str, float] = {}
@@ -176,13 +180,17 @@ class _Pass:
 
     def _seen(self, answers: list[Future[Found]]) -> Seen:
         """Raises: whatever a model raised."""
-        found = [answer.result() for answer in answers]
-        names = [[detector.name] * len(one) for detector, one in zip(self._look.detectors, found, strict=True)]
+        found = [
+            (detector.name, ago, one)
+            for detector, answer in zip(self._look.detectors, answers, strict=True)
+            for ago, one in ((0, answer.result()), *answer.result().earlier)
+        ]
         return Seen(
-            np.concatenate([np.zeros((0, 4), np.float32), *(one.box_xyxy for one in found)]),
-            np.concatenate([np.zeros(0, np.float32), *(one.score for one in found)]),
-            [label for one in found for label in one.label],
-            [name for some in names for name in some],
+            np.concatenate([np.zeros((0, 4), np.float32), *(one.box_xyxy for _, _, one in found)]),
+            np.concatenate([np.zeros(0, np.float32), *(one.score for _, _, one in found)]),
+            [label for _, _, one in found for label in one.label],
+            [name for name, _, one in found for _ in one.label],
+            [ago for _, ago, one in found for _ in one.label],
         )
 
     def _follow(self, frame: Frame, seen: Seen) -> None:
@@ -196,9 +204,8 @@ class _Pass:
         self._held.append(frame)
 
     def _start(self, first: Frame) -> Growing:
-        rate = frames_per_second(np.array(self._times, np.int64), first.time_base)
         thresholds = {model["name"]: model["threshold"] for model in self._look.models}
-        return Growing(Follower(thresholds, rate, self._look.size_wh, first.time_base), self._redaction.margin)
+        return Growing(Follower(thresholds, self.rate, self._look.size_wh, first.time_base), self._redaction.margin)
 
     def _known(self) -> Iterator[Frame]:
         assert self._growing is not None

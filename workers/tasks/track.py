@@ -141,6 +141,7 @@ def join(segments: Sequence[SegmentSeen]) -> tuple[Detections, npt.NDArray[np.in
             label=tuple(label for part in parts for label in part.label),
             model=tuple(model for part in parts for model in part.model),
             time_base=bases.pop(),
+            ago=np.concatenate([part.ago for part in parts]),
         ),
         frame_pts,
     )
