@@ -1,4 +1,4 @@
-"""What a camera saw of the ground, where a detection stood, and how a track moved: each with its error, or why not.
+"""What a camera saw of the ground, and where a detection stood: each with its error, or why there is none.
 
 Every error here is meant to hold 95 times of 100: an ellipse contains the true place, a length is the longest half axis.
 """
@@ -73,20 +73,6 @@ class Located:
         return len(self.latlon_deg)
 
 
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """How a located track moved, over a window around each of its moments. Shape: (m,) each; NaN where it can't be said.
-
-    Units: `speed_mps`, metres a second, with `speed_error_mps`; `heading_deg` clockwise from north, with its error. NaN
-    heading where it may as well stand.
-    """
-
-    speed_mps: Floats
-    speed_error_mps: Floats
-    heading_deg: Floats
-    heading_error_deg: Floats
-
-
 def footprints(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> Footprints:
     """The ground in the picture at each fix: as the file says it, or calculated; marked, or none and why."""
     look = sight(telemetry, size_wh)
@@ -96,12 +82,12 @@ def footprints(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> 
     seen = np.where(np.isfinite(centre[:, :1]), 0.0, 1.0) * np.array([[0.0, 1.0]])
     error = HOLDS_95 * _ellipse(look, seen)[:, 0]
     said_centre, said_corners = _said(telemetry)
-    given = _whole(said_corners)
+    given = whole(said_corners)
     off = np.where(given, _apart_m(said_corners, corners), np.nan)
     corners = np.where(given[:, None, None], said_corners, corners)
-    centre = np.where(_whole(said_centre)[:, None], said_centre, centre)
-    bounded = _whole(corners)
-    there = bounded | _whole(centre)
+    centre = np.where(whole(said_centre)[:, None], said_centre, centre)
+    bounded = whole(corners)
+    there = bounded | whole(centre)
     error[~there] = np.nan
     worth = _said_worth(telemetry)
     certainty, why = [], []
@@ -125,15 +111,12 @@ def locate(telemetry: Telemetry, size_wh: tuple[int, int], elapsed_us: npt.NDArr
     Source: first-order propagation of the stated accuracies (JCGM 100:2008, 5.1), by differences over one standard
         deviation each way.
     """
-    # Among the source's own moments: speed, course and turning are seen from one to the next.
-    moments = np.union1d(telemetry.elapsed_us, elapsed_us)
-    look = sight(sampled(telemetry, moments), size_wh).rows(np.searchsorted(moments, elapsed_us))
-    points = points_xy / np.array(size_wh, float) * 2 - 1
-    inside = (np.abs(points) <= 1).all(-1)
+    look, points = at_moments(telemetry, size_wh, elapsed_us), of_picture(points_xy, size_wh)
+    inside = whole(points) & (np.abs(points) <= 1).all(-1)
     places = _placed(look, points[:, None])[:, 0]
     ellipse = _ellipse(look, points)
     ellipse[:, :2] *= HOLDS_95
-    there = np.isfinite(places).all(-1) & np.isfinite(ellipse).all(-1) & inside
+    there = whole(places) & whole(ellipse) & inside
     places[~there], ellipse[~there] = np.nan, np.nan
     why = []
     for i in range(len(look)):
@@ -143,6 +126,18 @@ def locate(telemetry: Telemetry, size_wh: tuple[int, int], elapsed_us: npt.NDArr
             why.append(_because(look, i, bool(there[i]), False))
     certainty = tuple(_certainty(bool(t), None, bool(a)) for t, a in zip(there, look.assumed, strict=True))
     return Located(places, ellipse, certainty, tuple(why))
+
+
+def at_moments(telemetry: Telemetry, size_wh: tuple[int, int], elapsed_us: npt.NDArray[np.int64]) -> Sight:
+    """How the camera looked at each of these moments, in any order."""
+    # Among the source's own moments: speed, course and turning are seen from one to the next.
+    moments = np.union1d(telemetry.elapsed_us, elapsed_us)
+    return sight(sampled(telemetry, moments), size_wh).rows(np.searchsorted(moments, elapsed_us))
+
+
+def of_picture(points_xy: Floats, size_wh: tuple[int, int]) -> Floats:
+    """Pixels as `Sight` has them: from -1 to 1."""
+    return np.asarray(points_xy / np.array(size_wh, float) * 2 - 1)
 
 
 def _certainty(there: bool, said: Certainty | None, assumed: bool) -> Certainty | None:
@@ -183,8 +178,8 @@ def _corners(look: Sight) -> tuple[Floats, npt.NDArray[np.bool_]]:
             slid = _slid(look.rows(rows), points[rows], points[rows][:, neighbour])
             points[rows] = np.where(slides[rows, :, None], slid, points[rows])
     places = _placed(look, points)
-    whole = _whole(places)
-    return np.where(whole[:, None, None], places, np.nan), whole & ~dips.all(1)
+    all_four = whole(places)
+    return np.where(all_four[:, None, None], places, np.nan), all_four & ~dips.all(1)
 
 
 def _slid(look: Sight, here: Floats, there: Floats) -> Floats:
@@ -197,7 +192,7 @@ def _slid(look: Sight, here: Floats, there: Floats) -> Floats:
     return np.asarray(here + kept[..., None] * (there - here))
 
 
-def _whole(values: Floats) -> npt.NDArray[np.bool_]:
+def whole(values: Floats) -> npt.NDArray[np.bool_]:
     """Which rows are there in full. Shape: (n, …) to (n,)."""
     return np.asarray(np.isfinite(values).all(tuple(range(1, values.ndim))))
 
@@ -207,25 +202,33 @@ def _dips(look: Sight, points: Floats) -> npt.NDArray[np.bool_]:
         return np.asarray(-look.rays(points)[..., 2] >= _SINE)
 
 
-def _ellipse(look: Sight, points: Floats) -> Floats:
-    """Half axes (one standard deviation) and azimuth of each point's error. Shape: (n, 2) to (n, 3)."""
+def spread(look: Sight, points: Floats) -> Floats:
+    """East and north by which each point moves when a parameter is one standard deviation larger.
+
+    Shape: (n, 2) to (n, 9, 2): the parameters of `Sight.sigma`, then the foot's place across and down the picture. NaN where
+        a ray leaves the ground on the way.
+    """
     n = len(look)
     base = look.ground(points[:, None])[:, 0]
-    moves = []
+    result = np.zeros((n, 9, 2))
+    result[:, 0, 0], result[:, 1, 1] = look.sigma[:, 0], look.sigma[:, 1]
     for which in range(2, 7):
         step = look.sigma[:, which]
         there, back = (look.shifted(which, by).ground(points[:, None])[:, 0] for by in (step, -step))
-        moves.append((earth.offset_m(base, there) - earth.offset_m(base, back)) / 2)
+        result[:, which] = (earth.offset_m(base, there) - earth.offset_m(base, back)) / 2
     for axis in (0, 1):
         foot = np.zeros((n, 2))
         foot[:, axis] = FOOT_SHARE
         there, back = (look.ground((points + by)[:, None])[:, 0] for by in (foot, -foot))
-        moves.append((earth.offset_m(base, there) - earth.offset_m(base, back)) / 2)
-    spread = np.stack(moves, 1)
-    covariance = np.einsum("nki,nkj->nij", spread, spread)
-    covariance[:, 0, 0] += look.sigma[:, 0] ** 2
-    covariance[:, 1, 1] += look.sigma[:, 1] ** 2
-    lost = ~_whole(covariance)
+        result[:, 7 + axis] = (earth.offset_m(base, there) - earth.offset_m(base, back)) / 2
+    return result
+
+
+def _ellipse(look: Sight, points: Floats) -> Floats:
+    """Half axes (one standard deviation) and azimuth of each point's error. Shape: (n, 2) to (n, 3)."""
+    moves = spread(look, points)
+    covariance = np.einsum("nki,nkj->nij", moves, moves)
+    lost = ~whole(covariance)
     covariance[lost] = np.eye(2)
     squares, directions = np.linalg.eigh(covariance)
     azimuth = np.degrees(np.arctan2(directions[:, 0, 1], directions[:, 1, 1])) % 180
@@ -256,29 +259,3 @@ def _about(metres: float) -> str:
 
 def _said_worth(telemetry: Telemetry) -> Certainty:
     return telemetry.certainty.get(_CORNER_COLUMNS[0][0], Certainty.MEASURED)
-
-
-def motion(elapsed_us: npt.NDArray[np.int64], located: Located, window_s: float = 2.0) -> Motion:
-    """Speed and heading of a located track: a straight line through the places of a window around each moment.
-
-    The error takes the ends of the window to be wrong independently of one another, each by its ellipse; much of it is
-    common to both, so that it is an upper bound.
-    """
-    m = len(located)
-    result = np.full((4, m), np.nan)
-    at = elapsed_us / 1e6
-    known = np.isfinite(located.latlon_deg).all(-1)
-    for i in np.flatnonzero(known):
-        near = np.flatnonzero(known & (np.abs(at - at[i]) <= window_s / 2))
-        span = at[near[-1]] - at[near[0]]
-        if span < window_s / 2:
-            continue
-        way = earth.offset_m(np.broadcast_to(located.latlon_deg[i], (len(near), 2)), located.latlon_deg[near])
-        time = at[near] - at[near].mean()
-        east, north = (time @ way) / (time @ time)
-        speed = float(np.hypot(east, north))
-        error = float(np.hypot(*located.ellipse[[near[0], near[-1]], 0]) / span)
-        result[:2, i] = speed, error
-        if speed > error:
-            result[2:, i] = np.degrees(np.arctan2(east, north)) % 360, np.degrees(np.arcsin(error / speed))
-    return Motion(*result)

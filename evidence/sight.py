@@ -136,12 +136,12 @@ def sight(telemetry: Telemetry, size_wh: tuple[int, int] | None = None) -> Sight
     width, half_height, sigma[:, 6] = _view(telemetry, size_wh, words)
     stated = telemetry.column(Quantity.ACCURACY_HORIZONTAL)
     around = np.where(np.isfinite(stated) & (stated > 0), stated, PLACE_M)
-    sigma[:, 0] = sigma[:, 1] = np.hypot(around, _rounding_m(latlon))
+    sigma[:, 0] = sigma[:, 1] = np.hypot(around, rounding_m(latlon))
     if not telemetry.frame_synchronous:
         sigma[:, :2] = np.hypot(sigma[:, :2], BESIDE_S * np.nan_to_num(speed)[:, None])
         for at, quantity in ((3, Quantity.CAMERA_YAW), (4, Quantity.CAMERA_PITCH)):
             sigma[:, at] = np.hypot(sigma[:, at], BESIDE_S * _turning(telemetry, quantity))
-    words.assume(_guessed(telemetry), "the file's own place or angles are estimates")
+    words.assume(_guessed(telemetry), "the file's own place, height or angles are estimates")
     return Sight(latlon, height, yaw, pitch, np.nan_to_num(roll), width, half_height, sigma, words.assumed, words.said())
 
 
@@ -253,7 +253,7 @@ def _around(at_us: npt.NDArray[np.int64], half_us: int) -> tuple[npt.NDArray[np.
     return before, after, span_s
 
 
-def _rounding_m(latlon: Floats) -> float:
+def rounding_m(latlon: Floats) -> float:
     """What a source that writes three or four decimals of a degree leaves open, as one standard deviation.
 
     Source: a value rounded to steps of s has the standard deviation s/√12 (JCGM 100:2008, 4.3.7).

@@ -376,24 +376,6 @@ def test_places_of_four_decimals_are_less_sure() -> None:
     assert geo.footprints(coarse, HD).error_m[0] > geo.footprints(fine, HD).error_m[0] + 2
 
 
-# -- motion --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_track_s_speed_and_heading_are_those_of_its_truth() -> None:
-    at = np.arange(0, 10_000_000, 200_000)
-    way = np.stack([at / 1e6 * 3.0, at / 1e6 * 4.0], -1)
-    track = earth.moved(np.tile([51.5, -0.1], (len(at), 1)), way)
-    certainty, why = (Certainty.DERIVED,) * len(at), ("",) * len(at)
-    found = geo.motion(at, geo.Located(track, np.tile([2.0, 1.0, 0.0], (len(at), 1)), certainty, why))
-    assert found.speed_mps == pytest.approx(np.full(len(at), 5.0), abs=0.01)
-    assert found.heading_deg == pytest.approx(np.full(len(at), 36.87), abs=0.1)
-    assert (found.speed_error_mps < 3).all()
-    unsure = geo.motion(at, geo.Located(track, np.tile([30.0, 1.0, 0.0], (len(at), 1)), certainty, why))
-    assert np.isnan(unsure.heading_deg).all()
-    lone = geo.motion(at[:1], geo.Located(track[:1], np.ones((1, 3)), certainty[:1], why[:1]))
-    assert np.isnan(lone.speed_mps).all()
-
-
 # -- real metadata -------------------------------------------------------------------------------------------------------
 
 DATA = Path(os.environ.get("EXHIBIT_TEST_DATA", "/nowhere")) / "telemetry"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from evidence import clock, geo, sight
+from evidence import clock, geo, sight, speed
 
 PAGE = (Path(__file__).parents[2] / "docs/places.md").read_text("utf-8")
 
@@ -15,7 +15,7 @@ def test_every_assumed_accuracy_stands_on_the_page_with_its_value() -> None:
     ours = {name: value for name, value in vars(sight).items() if re.fullmatch(r"[A-Z0-9_]+_(M|DEG|SHARE|S)", name)}
     for name in ("LOWEST_M", "LONGEST_S", "USUAL_VIEW_DEG"):
         del ours[name]
-    assert told == ours | {"FOOT_SHARE": geo.FOOT_SHARE}
+    assert told == ours | {"FOOT_SHARE": geo.FOOT_SHARE, "CHANGES_SHARE": speed.CHANGES_SHARE}
 
 
 def test_what_is_said_of_limits_is_what_they_are() -> None:
