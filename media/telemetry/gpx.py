@@ -13,14 +13,14 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry, Zone
-from media.telemetry.rows import Rows, believable_us, micros
+from media.telemetry.rows import Rows, believable_us
 from media.telemetry.srt import decoded
+from media.telemetry.times import moment_of
 
 MAX_BYTES = 64 * 1024 * 1024
 """Half a million points; a recorder that writes one a second for a day makes 15 MB."""
@@ -30,7 +30,6 @@ _MAX_LEVELS = 32
 _AT_ONCE = 65_536
 
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>")
-_TIME = re.compile(r"\s*(\d{4}-\d{1,2}-\d{1,2})[T ](\d{1,2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?\s*(Z|[+-]\d{2}:?\d{2})?\s*", re.I)
 _NUMBERS = {
     "ele": Quantity.HEIGHT_SEA,
     "speed": Quantity.SPEED,
@@ -184,7 +183,8 @@ def _point(element: Element) -> _Point:
     clock_us, fix, dilution, geoid = NO_TIME, True, math.nan, math.nan
     for inner, kind in _leaves(element):
         if kind == "time":
-            clock_us = _clock(inner.text or "")
+            # A time without zone is UTC, as the schema says.
+            clock_us = believable_us(moment_of(inner.text or "")[0])
         elif kind == "fix":
             fix = (inner.text or "").strip() != "none"
         elif kind == "hdop":
@@ -213,25 +213,6 @@ def _number(said: str | None) -> float:
         return float((said or "").strip().replace(",", "."))
     except ValueError:
         return math.nan
-
-
-def _clock(said: str) -> int:
-    """A time without zone is taken as UTC, as the schema says."""
-    match = _TIME.fullmatch(said)
-    if match is None:
-        return NO_TIME
-    day, clock, fraction, zone = match.groups()
-    try:
-        year, month, date = (int(part) for part in day.split("-"))
-        hour, minute, second = (int(part) for part in clock.split(":"))
-        moment = micros(datetime(year, month, date, hour, minute, min(second, 59)))
-    except ValueError:
-        return NO_TIME
-    moment += (second - min(second, 59)) * 1_000_000 + int((fraction or "0").ljust(6, "0")[:6])
-    if zone and zone.upper() != "Z":
-        sign = -1 if zone[0] == "-" else 1
-        moment -= sign * (int(zone[1:3]) * 60 + int(zone[-2:])) * 60_000_000
-    return believable_us(moment)
 
 
 def _in_order(segments: list[list[_Point]]) -> list[list[_Point]]:
