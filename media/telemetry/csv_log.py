@@ -1,0 +1,334 @@
+"""Flight logs and body-worn exports as tables: any maker's columns, any separator, feet and knots as they come.
+
+What a column means is told from its heading (`csv_columns`), when a row was from its cells (`csv_times`). What had to be
+guessed (an altitude above nothing stated, a speed without a unit, a day before a month) is said in a warning.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from evidence.errors import NotFound, TooLarge, UnsupportedMedia
+from evidence.telemetry import Certainty, Family, Quantity, Telemetry
+from media.telemetry.csv_columns import Extra, Heading, Role, headings, of_a_drone
+from media.telemetry.csv_times import times
+from media.telemetry.rows import Columns, Rows
+from media.telemetry.srt import decoded
+
+MAX_BYTES = 64 * 1024 * 1024
+_MAX_HEAD_LINES = 60
+_SAMPLE = 200
+_MAX_TIME_COLUMNS = 8
+_MAX_CELL = 64
+_METRES_PER_DILUTION = 5.0
+_ON_THE_GROUND_M = 10.0
+_MAX_SPANS = 10
+
+_SIDE = re.compile(r"[NSEWnsew]")
+_PAIR = re.compile(r"\s*[(\[]?\s*([-+]?\d{1,3}[.,]\d{2,12})\s*[,;/ ]\s*([-+]?\d{1,3}[.,]\d{2,12})\s*[)\]]?\s*")
+_DEGREES = re.compile(
+    r"\s*([NSEWnsew])?\s*([-+]?\d{1,3}(?:[.,]\d{1,15})?)\s*(?:°|deg|d)?\s*(?:(\d{1,2}(?:[.,]\d{1,12})?)\s*['′’m]\s*)?"
+    r"(?:(\d{1,2}(?:[.,]\d{1,12})?)\s*(?:[\"″”s]|'')\s*)?([NSEWnsew])?\s*"
+)
+_NUMBER = re.compile(r"[-+]?(?:\d{1,20}(?:[.,]\d{0,20})?|[.,]\d{1,20})(?:[eE][-+]?\d{1,3})?")
+_TRUE = frozenset({"1", "true", "yes", "on", "recording", "start", "1.0"})
+_NO_FIX = frozenset({"0", "none", "no fix", "nofix", "no", "invalid", "false", "v", "n"})
+_MAKERS = (
+    ("osd latitude", "DJI flight log"),
+    ("height above takeoff", "Airdata"),
+    ("is taking video", "Litchi"),
+    ("offset time", "DJI DatCon"),
+)
+Q = Quantity
+
+
+@dataclass
+class _Table:
+    """A table as it lies there: where its headings were found, and the rows behind them."""
+
+    headings: list[Heading]
+    rows: Iterator[list[str]] = field(default_factory=lambda: iter(()))
+    broken: bool = False
+
+    def behind(self, lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+        """The rows, up to one that never ends."""
+        try:
+            yield from csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        except csv.Error:
+            self.broken = True
+
+
+@dataclass
+class _Reading:
+    used: dict[Role, Heading]
+    drone: bool
+    values: Columns[Quantity] = field(default_factory=Columns)
+    extras: dict[Extra, list[float]] = field(default_factory=dict)
+    fixed: list[bool] = field(default_factory=list)
+    times: list[tuple[Heading, list[str]]] = field(default_factory=list)
+    recording: list[bool] = field(default_factory=list)
+    device: str = ""
+    odd: int = 0
+    broken: bool = False
+    warnings: list[str] = field(default_factory=list)
+    certainty: dict[Quantity, Certainty] = field(default_factory=dict)
+
+
+def read(path: Path) -> Telemetry:
+    """Raises: NotFound, TooLarge, UnsupportedMedia where no columns of places are recognised."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
+    return read_bytes(data, path.name)
+
+
+def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
+    """Raises: TooLarge, UnsupportedMedia."""
+    if len(data) > MAX_BYTES:
+        raise TooLarge(f"{name} is larger than the {MAX_BYTES:,} bytes of a table that are read here")
+    table = _table(decoded(data), name)
+    sample = list(islice(table.rows, _SAMPLE))
+    reading = _reading(table, sample)
+    for cells in chain(sample, table.rows):
+        _take(cells, reading)
+    reading.broken = table.broken
+    if not len(reading.values):
+        raise UnsupportedMedia(f"{name} has columns for places, but no row that can be read")
+    return _telemetry(reading, table)
+
+
+def _table(text: str, name: str) -> _Table:
+    """The first line with a heading for latitude and one for longitude, or one for both."""
+    lines = text.splitlines()
+    best: list[Heading] = []
+    for number, line in enumerate(lines[:_MAX_HEAD_LINES]):
+        for separator in ",;\t|":
+            if separator not in line:
+                continue
+            found = headings(next(csv.reader([line[:100_000]], delimiter=separator), []))
+            roles = {heading.role for heading in found}
+            if {Q.LATITUDE, Q.LONGITUDE} <= roles or Extra.BOTH in roles:
+                table = _Table(found)
+                table.rows = table.behind(lines[number + 1 :], separator)
+                return table
+            best = max(best, found, key=len)
+    seen = ", ".join(h.words for h in best[:8] if h.words) or "none"
+    raise UnsupportedMedia(
+        f"{name} has no columns that are recognised as latitude and longitude (its columns: {seen})",
+        hint="If it is a flight log, export it with a line of headings.",
+    )
+
+
+def _reading(table: _Table, sample: Sequence[list[str]]) -> _Reading:
+    """Which column is used for what: the first that says something, latitude and longitude of one name."""
+    filled = [heading for heading in table.headings if _says_something(heading, sample)]
+    used: dict[Role, Heading] = {}
+    for heading in [*filled, *table.headings]:
+        if heading.role is not None:
+            used.setdefault(heading.role, heading)
+    pair = _paired(filled) or _paired(table.headings)
+    if pair is not None:
+        used[Q.LATITUDE], used[Q.LONGITUDE] = pair
+    drone = of_a_drone(table.headings)
+    reading = _Reading(used, drone)
+    if Extra.HEADING in used:
+        used[Q.PLATFORM_YAW if drone else Q.COURSE] = used.pop(Extra.HEADING)
+    timed = [h for h in table.headings if h.role is Extra.TIME][:_MAX_TIME_COLUMNS]
+    reading.times = [(h, []) for h in timed]
+    return reading
+
+
+def _says_something(heading: Heading, sample: Sequence[list[str]]) -> bool:
+    cells = (row[heading.place].strip() for row in sample if heading.place < len(row))
+    return any(cell and (heading.role not in _PLACES or re.search("[1-9]", cell)) for cell in cells)
+
+
+def _paired(found: Sequence[Heading]) -> tuple[Heading, Heading] | None:
+    for latitude in found:
+        for longitude in found:
+            if latitude.role is Q.LATITUDE and longitude.role is Q.LONGITUDE:
+                rest = [re.sub(r"\b(?:lat|lon|long|lng|latitude|longt?itude)\b", "", h.words) for h in (latitude, longitude)]
+                if rest[0] == rest[1]:
+                    return latitude, longitude
+    return None
+
+
+def _take(cells: list[str], reading: _Reading) -> None:
+    if not any(cells):
+        return
+    said: dict[Quantity, float] = {}
+    extras: dict[Extra, str] = {}
+    for role, heading in reading.used.items():
+        text = cells[heading.place].strip()[:_MAX_CELL] if heading.place < len(cells) else ""
+        if isinstance(role, Quantity):
+            said[role] = _degrees(text) if role in _PLACES else _number(text) * heading.factor
+        else:
+            extras[role] = text
+    times_said = [cells[h.place].strip()[:_MAX_CELL] if h.place < len(cells) else "" for h, _ in reading.times]
+    if Extra.BOTH in extras and Q.LATITUDE not in reading.used:
+        said[Q.LATITUDE], said[Q.LONGITUDE] = _pair(extras[Extra.BOTH])
+    _turn(said, extras, reading)
+    if not any(map(math.isfinite, said.values())):
+        # A heading in the middle of a joined log, a note, a total.
+        reading.odd += 1
+        return
+    for (_, texts), text in zip(reading.times, times_said, strict=True):
+        texts.append(text)
+    for extra in (*_SPEEDS, Extra.PLAIN_ALTITUDE):
+        if extra in extras:
+            number = _number(extras[extra]) * reading.used[extra].factor
+            reading.extras.setdefault(extra, []).append(number)
+    dilution = _number(extras.get(Extra.DILUTION, ""))
+    if Q.ACCURACY_HORIZONTAL not in said and 0 < dilution < 99:
+        said[Q.ACCURACY_HORIZONTAL] = dilution * _METRES_PER_DILUTION
+        reading.certainty[Q.ACCURACY_HORIZONTAL] = Certainty.ESTIMATED
+    satellites = _number(extras.get(Extra.SATELLITES, ""))
+    reading.fixed.append(satellites != 0 and extras.get(Extra.FIX, "").lower() not in _NO_FIX)
+    reading.recording.append(extras.get(Extra.RECORDING, "").lower() in _TRUE)
+    reading.device = reading.device or extras.get(Extra.DEVICE, "")
+    reading.values.add({q: number for q, number in said.items() if math.isfinite(number)})
+
+
+_PLACES = frozenset({Q.LATITUDE, Q.LONGITUDE, Q.HOME_LATITUDE, Q.HOME_LONGITUDE})
+_SPEEDS = (Extra.NORTH_SPEED, Extra.EAST_SPEED, Extra.DOWN_SPEED)
+
+
+def _turn(said: dict[Quantity, float], extras: dict[Extra, str], reading: _Reading) -> None:
+    """South and west by a column of their own; whole numbers of ten millionths by their size or the heading."""
+    for quantity, side, letter, most in (
+        (Q.LATITUDE, Extra.LATITUDE_SIDE, "S", 90),
+        (Q.LONGITUDE, Extra.LONGITUDE_SIDE, "W", 180),
+    ):
+        value = said.get(quantity, math.nan)
+        if abs(value) > 1000 and abs(value) <= most * 1e7:
+            value *= 1e-7
+        heading = reading.used.get(quantity)
+        if heading is not None and heading.unit.startswith("rad"):
+            value = math.degrees(value)
+        if extras.get(side, "").upper().startswith(letter):
+            value = -abs(value)
+        said[quantity] = value
+
+
+def _degrees(text: str) -> float:
+    """52.4862, 52,4862, N 52.4862, 52°29'10.3"N; NaN for anything else."""
+    match = _DEGREES.fullmatch(text)
+    if match is None:
+        return _number(text)
+    before, degrees, minutes, seconds, behind = match.groups()
+    value = abs(_number(degrees)) + _number(minutes or "0") / 60 + _number(seconds or "0") / 3600
+    negative = degrees.startswith("-") or (before or behind or "").upper() in ("S", "W")
+    return -value if negative else value
+
+
+def _pair(text: str) -> tuple[float, float]:
+    match = _PAIR.fullmatch(text)
+    return (_number(match[1]), _number(match[2])) if match else (math.nan, math.nan)
+
+
+def _number(text: str) -> float:
+    """The number that a cell starts with, whatever unit stands behind it; a comma is a decimal point."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    match = _NUMBER.match(text.replace(" ", ""))
+    if match is None:
+        return math.nan
+    digits = match[0]
+    if "." in text[len(digits) :] and "," in digits:
+        # 1,234.5
+        match = _NUMBER.match(text.replace(",", "").replace(" ", ""))
+        digits = match[0] if match else ""
+    return float(digits.replace(",", "."))
+
+
+def _telemetry(reading: _Reading, table: _Table) -> Telemetry:
+    count = len(reading.values)
+    found = times(reading.times, count)
+    columns = {q: reading.values.column(q) for q in reading.values}
+    _heights(columns, reading)
+    _moves(columns, reading)
+    reading.warnings += found.warnings + tuple(_spans(reading.recording, found.elapsed_us))
+    if reading.odd:
+        reading.warnings.append(f"{reading.odd} lines have no numbers where the columns are, and were left out")
+    if reading.broken:
+        reading.warnings.append("the table breaks off within a cell: the rows before that were read")
+    rows = Rows()
+    numbers = {q: values.tolist() for q, values in columns.items()}
+    clock, elapsed = found.clock_us.tolist(), found.elapsed_us.tolist()
+    for i in range(count):
+        values = {q: column[i] for q, column in numbers.items()}
+        rows.add(values, clock_us=clock[i], elapsed_us=elapsed[i], fix=reading.fixed[i])
+    words = {h.words for h in table.headings}
+    dialect = next((maker for key, maker in _MAKERS if key in words), f"table of {len(table.headings)} columns")
+    return rows.telemetry(
+        Family.CSV,
+        dialect,
+        device=reading.device[:127],
+        zone=found.zone,
+        certainty=reading.certainty,
+        warnings=reading.warnings,
+    )
+
+
+def _heights(columns: dict[Quantity, npt.NDArray[np.float64]], reading: _Reading) -> None:
+    """An altitude above nothing stated is above the sea, as receivers have it; a drone's that starts at its take-off is
+    above that."""
+    if Extra.PLAIN_ALTITUDE not in reading.extras:
+        return
+    plain = np.array(reading.extras[Extra.PLAIN_ALTITUDE])
+    known = plain[np.isfinite(plain)]
+    if not len(known):
+        return
+    from_takeoff = reading.drone and Q.HEIGHT_TAKEOFF not in columns and abs(known[0]) < _ON_THE_GROUND_M
+    quantity = Q.HEIGHT_TAKEOFF if from_takeoff else Q.HEIGHT_SEA
+    if quantity in columns:
+        return
+    columns[quantity] = plain
+    if reading.drone:
+        above = "the take-off point: it starts near nought" if from_takeoff else "the sea"
+        reading.warnings.append(f"the altitude doesn't say above what: taken as above {above}")
+        reading.certainty[quantity] = Certainty.ESTIMATED
+    if not reading.used[Extra.PLAIN_ALTITUDE].has_unit:
+        reading.warnings.append("the altitude has no unit: taken as metres")
+
+
+def _moves(columns: dict[Quantity, npt.NDArray[np.float64]], reading: _Reading) -> None:
+    north, east, down = (np.array(reading.extras.get(extra, [])) for extra in _SPEEDS)
+    if Q.SPEED not in columns and len(north) and len(east):
+        columns[Q.SPEED] = np.hypot(north, east)
+        reading.certainty[Q.SPEED] = Certainty.DERIVED
+    if Q.COURSE not in columns and len(north) and len(east):
+        columns[Q.COURSE] = np.degrees(np.arctan2(east, north)) % 360
+        reading.certainty[Q.COURSE] = Certainty.DERIVED
+    if Q.CLIMB not in columns and len(down):
+        columns[Q.CLIMB] = -down
+    speed = reading.used.get(Q.SPEED)
+    if speed is not None and not speed.has_unit and Q.SPEED in columns:
+        reading.warnings.append("the speed has no unit: taken as metres a second")
+        reading.certainty[Q.SPEED] = Certainty.ESTIMATED
+
+
+def _spans(recording: Sequence[bool], elapsed_us: npt.NDArray[np.int64]) -> list[str]:
+    """When the log says that the camera was recording, which is what its video can be laid on."""
+    on = np.concatenate([[False], np.array(recording, bool), [False]])
+    edges = np.flatnonzero(np.diff(on.astype(np.int8)))
+    spans = [
+        f"{elapsed_us[a] / 1e6:.1f} to {elapsed_us[b - 1] / 1e6:.1f} s" for a, b in zip(edges[::2], edges[1::2], strict=True)
+    ]
+    if not spans:
+        return []
+    more = f", and {len(spans) - _MAX_SPANS} more" if len(spans) > _MAX_SPANS else ""
+    return ["the log says that video was recorded from " + ", ".join(spans[:_MAX_SPANS]) + more]
