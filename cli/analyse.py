@@ -25,13 +25,22 @@ from cli.progress import counting
 from config.settings import load
 from evidence.errors import BadInput, Conflict
 from evidence.mediatime import MediaTime
-from workers.alone import MADE, TRACKS, Bench
+from workers.alone import MADE, TRACKS, Analysis, Bench
 
 ANNOTATED = "annotated.mp4"
 _TRACKS_SHOWN = 40
 
 EveryFrame = Annotated[
     bool, typer.Option("--every-frame", help="Look at every frame, also where the camera and all that is seen stand still.")
+]
+
+Tiles = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|off|N",
+        help="""How small things are looked for: auto looks in overlapping tiles, enlarged, where a few frames of the video
+show that this finds what the whole picture doesn't; off never; N always, in tiles of N pixels of the picture.""",
+    ),
 ]
 
 
@@ -50,6 +59,7 @@ def analyse(
         bool, typer.Option("--annotate", help="Make annotated.mp4 as well, with everything drawn in.")
     ] = False,
     every_frame: EveryFrame = False,
+    tiles: Tiles = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Say the result as JSON, and nothing else.")] = False,
 ) -> None:
     """Find people, vehicles, faces and plates in one video, without any server.
@@ -61,6 +71,8 @@ def analyse(
 
     Example: exhibit analyse clip.mp4 --out found/ --annotate
 
+    Example: exhibit analyse flight.mp4 --out found/ --tiles 640
+
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file or a label can't be
     used, or --out's parent isn't there; 3 results are in --out already; 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
@@ -70,23 +82,17 @@ def analyse(
     for name in names:
         if (out / name).exists():
             raise Conflict(f"{out / name} is there already", hint="Choose another folder for --out, or move the old result.")
-    with bench(out.absolute().parent, quiet=as_json, every_frame=every_frame) as work:
+    from detectors.tiled import Asked  # Brings the detectors with it, which no other command's start should wait for.
+
+    Asked.read({"mode": tiles})
+    with bench(out.absolute().parent, quiet=as_json, every_frame=every_frame, tiles=tiles) as work:
         sha256 = sha256_of(file)
         analysis = work.analyse(file.absolute(), wanted, sha256)
         made = [analysis.folder / name for name in MADE]
         if annotate:
             made.append(work.annotate(file.absolute(), analysis, file.name))
-        summary = {
-            "file": file.name,
-            "sha256": sha256,
-            "frames": analysis.report["frames"],
-            "found": _found(analysis.tracks),
-            "tracks": [_track(track) for track in analysis.tracks],
-            **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models")},
-            "condition": analysis.media.condition.value,
-            "note": analysis.media.note,
-            "outputs": {path.name: sha256_of(path) for path in made},
-        }
+        summary = {"file": file.name, "sha256": sha256, **_summary(analysis)}
+        summary["outputs"] = {path.name: sha256_of(path) for path in made}
         out.mkdir(exist_ok=True)
         for path in made:
             put(path, out / path.name)
@@ -97,7 +103,7 @@ def analyse(
 
 
 @contextmanager
-def bench(beside: Path, *, quiet: bool, every_frame: bool = False) -> Iterator[Bench]:
+def bench(beside: Path, *, quiet: bool, every_frame: bool = False, tiles: str = "auto") -> Iterator[Bench]:
     """A bench with a scratch folder on the file system of the result; nothing of it stays, Ctrl-C and SIGTERM included.
 
     Raises: BadInput when there is no folder `beside`.
@@ -106,7 +112,7 @@ def bench(beside: Path, *, quiet: bool, every_frame: bool = False) -> Iterator[B
     before = signal.signal(signal.SIGTERM, _end)
     try:
         with tempfile.TemporaryDirectory(prefix=".exhibit-", dir=beside) as scratch:
-            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet), every_frame)
+            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet), every_frame, tiles)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -151,6 +157,17 @@ def put(made: Path, place: Path) -> None:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _summary(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "frames": analysis.report["frames"],
+        "found": _found(analysis.tracks),
+        "tracks": [_track(track) for track in analysis.tracks],
+        **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models")},
+        "condition": analysis.media.condition.value,
+        "note": analysis.media.note,
+    }
 
 
 def _found(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -73,6 +73,8 @@ class Bench:
     stage: Stage
     every_frame: bool = False
     """Whether models look at every frame, also where that gains nothing."""
+    tiles: str = "auto"
+    """How small things are looked for: auto, off, or the side of a tile in pixels of the picture."""
 
     def analyse(self, file: Path, labels: Sequence[str] = (), sha256: str = "") -> Analysis:
         """Look for `labels`, or for all that is configured; `sha256` of the file stands in the result.
@@ -186,7 +188,7 @@ class Bench:
     def _params(self, tasks: frozenset[ModelTask]) -> dict[str, Any]:
         with self.stage("models") as progress:
             found = models.detect_params(self.settings, progress, tasks)
-        return {**found, "every_frame": self.every_frame}
+        return {**found, "every_frame": self.every_frame, "tiles": {"mode": self.tiles}}
 
     def _with_the_rest(self, params: Mapping[str, Any], names: Mapping[ModelTask, str]) -> dict[str, Any]:
         """The parameters with a line for each thing that is not looked for at all, and why not."""
