@@ -24,6 +24,8 @@ COMMON_S = 10
 """Seconds of a common way from which on two tracks can be laid on one another."""
 COMMON_M = 30.0
 """A common way shorter than this, or one that hardly turns, fits in many ways."""
+_MOMENTS = 400
+"""So many are laid on the other way: an hour is compared every nine seconds."""
 _QUARTER_S = 900.0
 _NEAR_S = 300.0
 
@@ -143,19 +145,22 @@ def by_way(first: Way, second: Way, search_s: float = 120.0, noise_m: float = 10
     (one_s, one), (two_s, two) = first.known, second.known
     if len(one_s) < COMMON_S or len(two_s) < COMMON_S:
         return None
+    if one_s[0] - two_s[-1] > search_s or two_s[0] - one_s[-1] > search_s or _never_near(one, two, noise_m):
+        return None
     origin = one[:1]
     one_m, two_m = (earth.offset_m(np.broadcast_to(origin, p.shape), p) for p in (one, two))
-    at = np.arange(math.ceil(one_s[0]), math.floor(one_s[-1]) + 1.0)
+    length_s = math.floor(one_s[-1]) - math.ceil(one_s[0]) + 1.0
+    at = np.arange(math.ceil(one_s[0]), math.floor(one_s[-1]) + 1.0, max(1.0, math.ceil(length_s / _MOMENTS)))
     here = _along(at, one_s, one_m)
     offsets = np.arange(-search_s, search_s + 0.25, 0.5)
-    apart, common = _apart(at, here, two_s, two_m, offsets)
+    apart, common = _apart(at, here, two_s, two_m, offsets, noise_m)
     if not np.isfinite(apart).any():
         return None
     best = int(np.nanargmin(apart))
     if apart[best] > noise_m or best in (0, len(offsets) - 1):
         return None
     fine = offsets[best] + np.arange(-1.0, 1.01, 0.02)
-    offset = float(fine[np.nanargmin(_apart(at, here, two_s, two_m, fine)[0])])
+    offset = float(fine[np.nanargmin(_apart(at, here, two_s, two_m, fine, noise_m)[0])])
     # As good as the best within the noise of a mean over what is common: receivers are off alike for about ten seconds.
     limit = apart[best] + noise_m / math.sqrt(max(1.0, common[best] / 10))
     fits = offsets[apart <= limit]
@@ -163,6 +168,25 @@ def by_way(first: Way, second: Way, search_s: float = 120.0, noise_m: float = 10
     if error > search_s / 4:
         return None
     return Disagreement(offset, error, int(common[best]), abs(offset) - error > math.hypot(first.error_s, second.error_s))
+
+
+def moment_at(at_us: Integers, utc_us: Integers, wanted_us: int) -> int | None:
+    """UTC at a moment of media time, from the nearest fix that tells a time; None where none does.
+
+    Shape: `at_us`, `utc_us`: (n,). Units: microseconds.
+    """
+    known = np.flatnonzero(utc_us != NO_TIME)
+    if not len(known):
+        return None
+    nearest = known[np.argmin(np.abs(at_us[known] - wanted_us))]
+    return int(utc_us[nearest]) + wanted_us - int(at_us[nearest])
+
+
+def _never_near(one: Floats, two: Floats, within_m: float) -> bool:
+    """Whether the boxes around two ways lie further apart than that."""
+    (low, high), (others_low, others_high) = ((way.min(0), way.max(0)) for way in (one, two))
+    nearest = np.clip(others_low, low, high), np.clip(low, others_low, others_high)
+    return bool(earth.distance_m(*nearest) > 2 * within_m)
 
 
 def _along(at: Floats, times: Floats, places: Floats) -> Floats:
@@ -173,14 +197,21 @@ def _along(at: Floats, times: Floats, places: Floats) -> Floats:
     return np.where(gap[:, None], np.nan, np.stack([east, north], -1))
 
 
-def _apart(at: Floats, here: Floats, times: Floats, places: Floats, offsets: Floats) -> tuple[Floats, Floats]:
-    """Root mean square distance at each offset, and how many seconds it rests on; NaN where there is too little."""
+def _apart(
+    at: Floats, here: Floats, times: Floats, places: Floats, offsets: Floats, noise_m: float
+) -> tuple[Floats, Floats]:
+    """How unlike both ways are at each offset, and how many seconds that rests on; NaN where there is too little, or where
+    they lie side by side.
+
+    The root of the mean square of their distance from its mean, since receivers are off by a few metres for a long time.
+    """
     found, common = np.full(len(offsets), np.nan), np.zeros(len(offsets))
+    every_s = float(at[1] - at[0]) if len(at) > 1 else 1.0
     for i, offset in enumerate(offsets):
-        away = np.linalg.norm(here - _along(at + offset, times, places), axis=-1)
-        known = np.isfinite(away)
-        common[i] = known.sum()
+        away = here - _along(at + offset, times, places)
+        known = np.isfinite(away).all(1)
+        common[i] = known.sum() * every_s
         moved = np.ptp(here[known], axis=0) if known.any() else np.zeros(2)
-        if common[i] >= COMMON_S and np.hypot(*moved) >= COMMON_M:
-            found[i] = math.sqrt(float((away[known] ** 2).mean()))
+        if common[i] >= COMMON_S and np.hypot(*moved) >= COMMON_M and np.hypot(*away[known].mean(0)) <= 2 * noise_m:
+            found[i] = math.sqrt(float(away[known].var(0).sum()))
     return found, common

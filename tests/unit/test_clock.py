@@ -49,7 +49,7 @@ def test_british_time_is_that_of_the_zone_database(moment) -> None:
     ways = {moment.replace(tzinfo=LONDON, fold=fold).utcoffset().total_seconds() for fold in (0, 1)}
     assert int(ahead[0]) in ways
     assert bool(unsure[0]) == (len(ways) == 2)
-    assert ahead[0] == moment.replace(tzinfo=LONDON).utcoffset().total_seconds()
+    assert ahead[0] == moment.replace(tzinfo=LONDON, fold=0).utcoffset().total_seconds()
 
 
 @pytest.mark.parametrize("year", range(2000, 2036))
@@ -233,6 +233,12 @@ def test_a_stop_another_place_or_no_common_time_shows_nothing() -> None:
     assert lag.by_way(one, later) is None
     none = lag.Way(one.utc_us[:0], one.latlon_deg[:0], 1.0)
     assert lag.by_way(none, one) is None
+
+
+def test_utc_at_a_moment_is_that_of_the_nearest_fix_that_tells_a_time() -> None:
+    at, utc = np.array([0, 10, 20, 30]), np.array([NO_TIME, 1010, 1021, NO_TIME])
+    assert [lag.moment_at(at, utc, wanted) for wanted in (0, 14, 16, 35)] == [1000, 1014, 1017, 1036]
+    assert lag.moment_at(at[:1], utc[:1], 5) is None
 
 
 def test_a_straight_line_at_even_pace_fits_only_where_its_places_do() -> None:
