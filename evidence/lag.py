@@ -35,43 +35,30 @@ class Residual:
     """By how much a source's time line and its video's disagree. Units: seconds; None where it can't be measured."""
 
     length_s: float | None
-    """The source's length less the video's."""
+    """How much later the video ends than the fixes do, the last of which lasts as long as they do mostly."""
     clock_s: float | None
-    """The device's time at the source's first moment less the video's creation time, whole quarters of an hour (a zone)
-    left out."""
-    error_s: float
+    """How much later the video was created, by its file, than the fixes begin, by the device's clock: whole quarters of an
+    hour (a zone) left out, and nothing beyond five minutes."""
+    join_s: float
     """How far a fix may lie from its frame."""
-    words: str
-
-    @property
-    def seconds(self) -> float | None:
-        """The one figure: what the lengths differ by, or else what the clocks do."""
-        return self.length_s if self.length_s is not None else self.clock_s
 
 
 def residual(telemetry: Telemetry, video_us: int | None, created_us: int | None = None) -> Residual:
-    """What the lengths, and the clocks at the start, of a source and its video differ by.
+    """What the ends, and the clocks at the beginning, of a source and its video differ by.
 
     Units: microseconds: the video's length; its creation time since 1970, as its file says it.
     """
-    if telemetry.frame_synchronous:
-        return Residual(0.0, None, 0.0, "each fix was written with its frame")
     length = clock = None
     if len(telemetry) > 1 and video_us is not None:
         usual = float(np.median(np.diff(telemetry.elapsed_us)))
-        length = (float(telemetry.elapsed_us[-1]) + usual - video_us) / 1e6
+        length = (video_us - float(telemetry.elapsed_us[-1]) - usual) / 1e6
     begun = begins_us(telemetry)
     if begun is not None and created_us is not None:
-        apart = (begun - created_us) / 1e6
+        apart = (created_us - begun) / 1e6
         apart -= _QUARTER_S * round(apart / _QUARTER_S)
         clock = apart if abs(apart) <= _NEAR_S else None
-    error = max(USUAL_JOIN_S, abs(length) if length is not None else 0.0)
-    said = []
-    if length is not None:
-        said.append(f"it is {abs(length):.2f} s {'longer' if length > 0 else 'shorter'} than the video")
-    if clock is not None:
-        said.append(f"its clock is {abs(clock):.2f} s {'ahead of' if clock > 0 else 'behind'} the video's creation time")
-    return Residual(length, clock, error, "; ".join(said) or "nothing shows how it lies beside the video")
+    join = 0.0 if telemetry.frame_synchronous else max(USUAL_JOIN_S, abs(length) if length is not None else 0.0)
+    return Residual(length, clock, join)
 
 
 def begins_us(telemetry: Telemetry) -> int | None:

@@ -150,15 +150,13 @@ def test_the_residual_of_a_sidecar_is_what_the_lengths_differ_by() -> None:
     n = 300
     srt = flight(n, every_us=33_333, clock_us=start + np.arange(n) * 33_333, latitude=1.0, longitude=1.0)
     found = lag.residual(srt, 9_600_000, us(datetime(2024, 6, 14, 19, 15, 46)))
-    assert found.length_s == pytest.approx(0.4, abs=0.001)
-    assert found.clock_s == pytest.approx(1.042)
-    assert found.seconds == found.length_s
-    assert "0.40 s longer" in found.words
-    assert "1.04 s ahead" in found.words
-    assert found.error_s == pytest.approx(0.4, abs=0.001)
-    assert lag.residual(srt, None).seconds is None
-    assert lag.residual(srt, 9_000_000).error_s == pytest.approx(1.0, abs=0.001)
-    assert lag.residual(flight(3, frame_synchronous=True), 5).error_s == 0
+    assert found.length_s == pytest.approx(-0.4, abs=0.001)
+    assert found.clock_s == pytest.approx(-1.042)
+    assert found.join_s == pytest.approx(0.4, abs=0.001)
+    assert lag.residual(srt, None) == lag.Residual(None, None, 0.4)
+    assert lag.residual(srt, 9_000_000).join_s == pytest.approx(1.0, abs=0.001)
+    assert lag.residual(srt, None, us(datetime(2024, 6, 14, 20, 22))).clock_s is None
+    assert lag.residual(flight(3, frame_synchronous=True), 5_000_000) == lag.Residual(2.0, None, 0.0)
 
 
 @settings(max_examples=40)
