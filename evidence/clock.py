@@ -116,7 +116,12 @@ def corrected_us(
 
 def by_satellites(telemetry: Telemetry) -> bool:
     """Whether the source's clock is set by satellites as its format says."""
-    return telemetry.zone is Zone.UTC and telemetry.family in (Family.MISB, Family.GPMF, Family.NMEA)
+    return satellites_set(telemetry.family, telemetry.zone)
+
+
+def satellites_set(family: Family, zone: Zone) -> bool:
+    """The same, of a source that isn't at hand."""
+    return zone is Zone.UTC and family in (Family.MISB, Family.GPMF, Family.NMEA)
 
 
 def london_ahead_s(local_us: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:

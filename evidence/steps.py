@@ -18,6 +18,7 @@ StepRunId = NewType("StepRunId", str)
 class Step(StrEnum):
     PROBE = "probe"
     PROXY = "proxy"
+    LOCATE = "locate"
     DETECT = "detect"
     TRACK = "track"
     INDEX = "index"
@@ -47,6 +48,7 @@ VERSION: dict[Step, int] = {**dict.fromkeys(Step, 1), Step.DETECT: 3, Step.TRACK
 NEEDS: dict[Step, frozenset[Step]] = {
     Step.PROBE: frozenset(),
     Step.PROXY: frozenset({Step.PROBE}),
+    Step.LOCATE: frozenset({Step.PROBE}),
     Step.DETECT: frozenset({Step.PROBE}),
     Step.TRACK: frozenset({Step.DETECT}),
     Step.INDEX: frozenset({Step.TRACK}),
@@ -54,6 +56,13 @@ NEEDS: dict[Step, frozenset[Step]] = {
     Step.REDACT: frozenset({Step.TRACK}),
 }
 """The graph of automatic steps. CLIP and EXPORT start when a person asks and need no entry."""
+
+AGAIN_AFTER: dict[Step, frozenset[Step]] = {Step.LOCATE: frozenset({Step.TRACK})}
+"""Steps that don't wait for another, and run again when it has ended: places are there at once, and with the tracks later
+what was seen is placed too."""
+
+SIDECARS = frozenset({FileType.TELEMETRY, FileType.SUBTITLES})
+"""Files that are read for the places in them, and for nothing else."""
 
 
 class Priority(StrEnum):
@@ -137,10 +146,10 @@ def next_steps(
 ) -> tuple[Wanted, ...]:
     """Steps to start now, given those `done` and those already `there` (as (step, segment) pairs).
 
-    Only video with frames that decode is analysed; a sidecar is kept and has no step at all.
+    Only video with frames that decode is analysed; a sidecar is only read for its places.
     """
-    if file_type in {FileType.TELEMETRY, FileType.SUBTITLES}:
-        return ()
+    if file_type in SIDECARS:
+        return () if (Step.LOCATE, 0) in there else (Wanted(Step.LOCATE),)
     wanted: list[Wanted] = []
     if (Step.PROBE, 0) not in there:
         wanted.append(Wanted(Step.PROBE))
@@ -149,6 +158,8 @@ def next_steps(
     pieces = [s.number for s in segments] or [0]
     if (Step.PROXY, 0) not in there:
         wanted.append(Wanted(Step.PROXY))
+    if (Step.LOCATE, 0) not in there:
+        wanted.append(Wanted(Step.LOCATE))
     wanted += [Wanted(Step.DETECT, n) for n in pieces if (Step.DETECT, n) not in there]
     if all((Step.DETECT, n) in done for n in pieces) and (Step.TRACK, 0) not in there:
         wanted.append(Wanted(Step.TRACK))

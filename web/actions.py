@@ -48,7 +48,7 @@ def list_cases(context: Context, who: SignedIn, text: str = "") -> Sequence[Case
     if text:
         context.ledger.viewings.record(who.user.name, Verb.SEARCHED, details={"cases": text})
     else:
-        _looked(context, who, "cases")
+        looked(context, who, "cases")
     return cases
 
 
@@ -61,7 +61,7 @@ def create_case(context: Context, who: SignedIn, reference: str, title: str = ""
 
 def view_case(context: Context, who: SignedIn, case_id: str) -> CaseView:
     case = find_case(context, who, Act.SEE_CASE, case_id)
-    _looked(context, who, f"case:{case.id}", case_id=case.id)
+    looked(context, who, f"case:{case.id}", case_id=case.id)
     return CaseView(case, tuple(context.index.members(case.id)), acts_on_case(context, who, case))
 
 
@@ -103,28 +103,28 @@ def case_exhibits(context: Context, who: SignedIn, case_id: str) -> list[Exhibit
     """Those of the case that he may see: all for who works on it, his own for an officer. An auditor sees no media."""
     case = find_case(context, who, Act.SEE_CASE, case_id)
     require_for_some(context, who, Act.SEE_EXHIBIT)
-    _looked(context, who, f"exhibits:{case.id}", case_id=case.id)
+    looked(context, who, f"exhibits:{case.id}", case_id=case.id)
     return views(context, who, context.index.exhibits_of(case.id), context.index.step_runs(case_id=case.id, limit=_ALL_RUNS))
 
 
 def my_exhibits(context: Context, who: SignedIn) -> list[ExhibitView]:
     """What he uploaded himself, newest first."""
     require_for_some(context, who, Act.SEE_EXHIBIT)
-    _looked(context, who, "exhibits:own")
+    looked(context, who, "exhibits:own")
     runs = context.index.step_runs(uploaded_by=who.user.id, limit=_ALL_RUNS)
     return views(context, who, context.index.exhibits_by(who.user), runs)
 
 
 def view_exhibit(context: Context, who: SignedIn, exhibit_id: str) -> ExhibitView:
     exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
-    _looked(context, who, f"exhibit:{exhibit.id}", exhibit=exhibit)
+    looked(context, who, f"exhibit:{exhibit.id}", exhibit=exhibit)
     return whole_view(context, who, exhibit)
 
 
 def tracks(context: Context, who: SignedIn, exhibit_id: str) -> tuple[str, Sequence[TrackRow]]:
     """The analysis whose tracks they are, and the tracks."""
     exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
-    _looked(context, who, f"tracks:{exhibit.id}", exhibit=exhibit)
+    looked(context, who, f"tracks:{exhibit.id}", exhibit=exhibit)
     outputs = context.index.outputs(exhibit.id, step=Step.TRACK, name="tracks.json")
     return analysis_of(outputs, context.index.step_runs(exhibit.id)), context.index.tracks(exhibit.id)
 
@@ -132,7 +132,7 @@ def tracks(context: Context, who: SignedIn, exhibit_id: str) -> tuple[str, Seque
 def tray(context: Context, who: SignedIn) -> Sequence[Exhibit]:
     """What belongs to no case yet: everybody's for a supervisor or administrator, his own otherwise."""
     require_for_some(context, who, Act.SEE_TRAY)
-    _looked(context, who, "tray")
+    looked(context, who, "tray")
     return context.index.unfiled(who.user)
 
 
@@ -154,7 +154,7 @@ def view_upload(context: Context, who: SignedIn, upload_id: str) -> Upload:
     """How far an upload of his own is (or of his case, for who works on it)."""
     upload = find_upload(context, who, Act.SEE_EXHIBIT, upload_id)
     if upload.user_id != who.user.id:
-        _looked(context, who, f"upload:{upload.id}", case_id=upload.case_id)
+        looked(context, who, f"upload:{upload.id}", case_id=upload.case_id)
     return upload
 
 
@@ -224,7 +224,7 @@ def ask_export(context: Context, who: SignedIn, case_id: str) -> StepRun:
 def exports(context: Context, who: SignedIn, case_id: str) -> list[tuple[StepRun, list[Output]]]:
     """Newest first, each with its files."""
     case = find_case(context, who, Act.EXPORT, case_id)
-    _looked(context, who, f"exports:{case.id}", case_id=case.id)
+    looked(context, who, f"exports:{case.id}", case_id=case.id)
     runs = [r for r in reversed(context.index.step_runs(case_id=case.id, limit=_ALL_RUNS)) if r.step is Step.EXPORT]
     return with_files(runs, context.index.outputs(case_id=case.id))
 
@@ -232,7 +232,7 @@ def exports(context: Context, who: SignedIn, case_id: str) -> list[tuple[StepRun
 def clips(context: Context, who: SignedIn, exhibit_id: str) -> list[tuple[StepRun, list[Output]]]:
     """Newest first, each with its file."""
     exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
-    _looked(context, who, f"exhibit:{exhibit.id}", exhibit=exhibit)
+    looked(context, who, f"exhibit:{exhibit.id}", exhibit=exhibit)
     runs = [r for r in reversed(context.index.step_runs(exhibit.id)) if r.step is Step.CLIP]
     return with_files(runs, context.index.outputs(exhibit.id, step=Step.CLIP))
 
@@ -243,8 +243,7 @@ def clips(context: Context, who: SignedIn, exhibit_id: str) -> list[tuple[StepRu
 def search(context: Context, who: SignedIn, query: Query, case: str = "") -> tuple[Sequence[Hit], Sequence[Hit]]:
     """(dated, undated) tracks in what he may watch; `case` is a reference or an id of a case that he may see."""
     require_for_some(context, who, Act.SEE_EXHIBIT)
-    if case:
-        query = replace(query, case_id=_case_named(context, who, case).id)
+    query = case_asked_for(context, who, query, case)
     asked = {
         "labels": list(query.labels),
         "kind": query.kind,
@@ -266,21 +265,21 @@ def case_log(
     Reading it is logged too.
     """
     case = find_case(context, who, Act.SEE_AUDIT, case_id)
-    _looked(context, who, f"log:{case.id}", verb=Verb.AUDIT_READ, case_id=case.id)
+    looked(context, who, f"log:{case.id}", verb=Verb.AUDIT_READ, case_id=case.id)
     return context.index.audit_of_case(case.id, after=after, before=before, limit=limit)
 
 
 def exhibit_log(context: Context, who: SignedIn, exhibit_id: str, *, limit: int = 500) -> Sequence[AuditEvent]:
     """The history of one exhibit."""
     exhibit = find_exhibit(context, who, Act.SEE_AUDIT, exhibit_id)
-    _looked(context, who, f"log:{exhibit.id}", verb=Verb.AUDIT_READ, exhibit=exhibit)
+    looked(context, who, f"log:{exhibit.id}", verb=Verb.AUDIT_READ, exhibit=exhibit)
     return context.index.audit_of_exhibit(exhibit.id, limit=limit)
 
 
 # --- the small parts -----------------------------------------------------------------------------------------------
 
 
-def _looked(
+def looked(
     context: Context,
     who: SignedIn,
     at: str,
@@ -318,6 +317,11 @@ def _case_named(context: Context, who: SignedIn, reference_or_id: str) -> Case:
     except NotFound:
         case_id = CaseId(reference_or_id)
     return find_case(context, who, Act.SEE_CASE, case_id)
+
+
+def case_asked_for(context: Context, who: SignedIn, query: Query, case: str) -> Query:
+    """The question, kept to a case that he may see, where one is named."""
+    return replace(query, case_id=_case_named(context, who, case).id) if case else query
 
 
 def _runs_of(context: Context, exhibit: Exhibit, step: str) -> list[StepRun]:

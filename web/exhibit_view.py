@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evidence.case import Act, Case, CaseId, Relation, User
 from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, state_of
-from evidence.steps import NEEDS, Step, StepRun, StepState
+from evidence.steps import NEEDS, SIDECARS, Step, StepRun, StepState
 from storage.index import Output
 from storage.ledger.people import SignedIn
 from web.context import Context
@@ -69,8 +69,8 @@ def step_lines(exhibit: Exhibit, runs: Sequence[StepRun]) -> tuple[StepLine, ...
 
 def _will_come(exhibit: Exhibit, step: Step) -> bool:
     """Whether a step without a row is still to come: only video with frames that decode is analysed."""
-    if exhibit.file_type in {FileType.TELEMETRY, FileType.SUBTITLES}:
-        return False
+    if exhibit.file_type in SIDECARS:
+        return False  # its one step has its row from the first moment
     if step is Step.PROBE or exhibit.condition is Condition.UNKNOWN:
         return step is Step.PROBE or exhibit.file_type is FileType.VIDEO
     return exhibit.media is not None and exhibit.media.main_video is not None

@@ -7,19 +7,20 @@ the user and give only what he may see, so that counts leak nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 
 from evidence.audit import GENESIS, AuditEvent
 from evidence.case import Act, Case, CaseId, Relation, User, UserId, allows
 from evidence.errors import NotFound
 from evidence.exhibit import Exhibit, ExhibitId, UploadId
+from evidence.places import Shape
 from evidence.steps import ENDED, Step, StepRun, StepRunId
-from storage.database import translated
+from storage.index.places import PlaceIndex
 from storage.index.search import search
+from storage.index.sightings import Seen, sightings
 from storage.index.values import ApiToken, Hit, Output, Query, TrackRow, output_of, track_of
 from storage.ledger.uploads import Upload, read_upload
 from storage.rows import AnyRow, case_of, event_json, event_of, exhibit_of, step_run_of, user_of
@@ -27,26 +28,10 @@ from storage.tables import audit, cases, exhibits, memberships, outputs, step_or
 
 _PAGE = 1000
 
-__all__ = ["ApiToken", "Hit", "Index", "Output", "Query", "TrackRow"]
+__all__ = ["ApiToken", "Hit", "Index", "Output", "Query", "Seen", "TrackRow"]
 
 
-class Index:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with translated(), self._engine.connect() as connection:
-            yield connection
-
-    def _all(self, statement: Select[Any]) -> Sequence[AnyRow]:
-        with self._reading() as connection:
-            return connection.execute(statement).all()
-
-    def _first(self, statement: Select[Any]) -> AnyRow | None:
-        with self._reading() as connection:
-            return connection.execute(statement).first()
-
+class Index(PlaceIndex):
     # people
     def users(self) -> Sequence[User]:
         """Everybody, by name."""
@@ -228,6 +213,11 @@ class Index:
         """
         with self._reading() as connection:
             return search(connection, user, query)
+
+    def sightings(self, user: User, shape: Shape, query: Query) -> Sequence[Seen]:
+        """What he may watch that filmed that place, or was there: spans, the best first."""
+        with self._reading() as connection:
+            return sightings(connection, user, shape, query)
 
     # audit
     def orphans(self, made: Mapping[str, StepRunId], before: datetime) -> Sequence[str]:

@@ -16,6 +16,7 @@ from evidence.errors import CaseClosed, Conflict, Fenced, NotFound
 from evidence.exhibit import Condition, Digest, Exhibit, ExhibitId, FileType
 from evidence.steps import next_steps
 from storage.ledger.graph import AUTOMATIC, new_step_row, renamed
+from storage.ledger.pairing import hold_pairings, pair_up, part_strangers
 from storage.ledger.uploads import Upload, UploadState, held
 from storage.ledger.writer import Act, Writer
 from storage.rows import exhibit_of, user_of
@@ -43,6 +44,7 @@ class ExhibitLedger(Writer):
             Fenced when another server checks this upload by now.
         """
         with self._transaction() as (connection, now):
+            hold_pairings(connection)
             done = {"state": UploadState.DONE.value, "updated_at": now, "lease_until": None, "error": "", "hint": ""}
             if not connection.execute(update(uploads).where(held(upload)).values(done)).rowcount:
                 raise Fenced("another server checks this upload by now")
@@ -71,6 +73,7 @@ class ExhibitLedger(Writer):
                 "ready": [step.step for step in wanted],
             }
             self._log(connection, Act(uploader.name, Verb.EXHIBIT_RECEIVED, exhibit.case_id, exhibit.id, details), now)
+            self._pair(connection, exhibit, now)
         return exhibit
 
     def file(self, actor: User, exhibit_id: ExhibitId, case_id: CaseId) -> Exhibit:
@@ -81,6 +84,7 @@ class ExhibitLedger(Writer):
         Raises: NotFound, CaseClosed, Conflict when it is filed already or the case holds the same bytes.
         """
         with self._transaction() as (connection, now):
+            hold_pairings(connection)
             exhibit = locked_exhibit(connection, exhibit_id)
             if exhibit.case_id is not None:
                 raise Conflict(f"exhibit {exhibit.reference} is filed already")
@@ -100,7 +104,14 @@ class ExhibitLedger(Writer):
             ready = [] if reference == exhibit.reference else renamed(connection, exhibit_id)
             details = {"reference": reference, "was": exhibit.reference, "case": case.reference, "ready": ready}
             self._log(connection, Act(actor.name, Verb.EXHIBIT_FILED, case_id, exhibit_id, details), now)
+            part_strangers(connection, exhibit_of(row))
+            self._pair(connection, exhibit_of(row), now)
         return exhibit_of(row)
+
+    def _pair(self, connection: Connection, exhibit: Exhibit, now: datetime) -> None:
+        """With what is there already: a sidecar may come before its video, or after it."""
+        for said in pair_up(connection, exhibit, now):
+            self._log(connection, Act("system:pairing", Verb.PAIRED, exhibit.case_id, ExhibitId(said["video"]), said), now)
 
     def extend_lock(self, exhibit_id: ExhibitId, until: datetime) -> None:
         """Record a lock as read back from the store; it never gets shorter. Raises: NotFound."""

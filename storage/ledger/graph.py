@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from evidence.exhibit import Exhibit
-from evidence.steps import NEEDS, Priority, Step, StepRunId, StepState, Wanted, next_steps
+from evidence.steps import AGAIN_AFTER, NEEDS, Priority, Step, StepRunId, StepState, Wanted, next_steps
 from storage.ledger.writer import new_id, storable
+from storage.place_tables import telemetry_sources
 from storage.tables import step_runs
 
 AUTOMATIC = "system:steps"
@@ -80,7 +81,7 @@ def follow_up(connection: Connection, exhibit: Exhibit, ended: Step, now: dateti
     for new in wanted:
         connection.execute(insert(step_runs).values(new_step_row(exhibit.id, new, AUTOMATIC, now)))
     pieces = {segment.number for segment in segments} or {0}
-    stale = list(_stale(rows, ended, pieces)) if has_video else []
+    stale = list(_stale(rows, ended, pieces, _has_places(connection, exhibit))) if has_video else []
     if stale:
         ids = [row.id for row in stale]
         connection.execute(update(step_runs).where(step_runs.c.id.in_(ids)).values(again()))
@@ -112,12 +113,22 @@ def _automatic_rows(connection: Connection, exhibit: Exhibit) -> list[_Row]:
     return [_Row(row.id, Step(row.step), row.segment, StepState(row.state)) for row in rows]
 
 
-def _stale(rows: list[_Row], ended: Step, pieces: set[int]) -> Iterable[_Row]:
-    """Rows that stand directly on `ended`, once all of its segments are done; their own finish carries it further."""
+def _has_places(connection: Connection, exhibit: Exhibit) -> bool:
+    found = select(telemetry_sources.c.id).where(telemetry_sources.c.exhibit_id == exhibit.id).limit(1)
+    return connection.execute(found).first() is not None
+
+
+def _stale(rows: list[_Row], ended: Step, pieces: set[int], has_places: bool) -> Iterable[_Row]:
+    """Rows that stand directly on `ended`, once all of its segments are done; their own finish carries it further.
+
+    What only runs again with more (`AGAIN_AFTER`) does so where there is something to add to; while it runs it is left
+    alone, and its own finish sees that there is more.
+    """
     of_ended = [r for r in rows if r.step is ended and (ended is not Step.DETECT or r.segment in pieces)]
     if any(r.state is not StepState.DONE for r in of_ended):
         return
     for row in rows:
         is_piece = row.step is not Step.DETECT or row.segment in pieces
-        if ended in NEEDS.get(row.step, frozenset()) and row.state in _OVERTAKEN and is_piece:
+        more = ended in AGAIN_AFTER.get(row.step, frozenset()) and has_places and row.state is StepState.DONE
+        if (more or ended in NEEDS.get(row.step, frozenset())) and row.state in _OVERTAKEN and is_piece:
             yield row

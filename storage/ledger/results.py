@@ -15,6 +15,7 @@ from evidence.exhibit import Condition, Exhibit, MediaInfo
 from evidence.steps import StepRun
 from evidence.track import Track
 from evidence.wire import media_to_json
+from storage.ledger.places import NewPlaces
 from storage.ledger.writer import clean, new_id, storable
 from storage.rows import exhibit_of
 from storage.tables import exhibits, outputs, tracks
@@ -34,7 +35,7 @@ class NewOutput:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a step gives back. `media`/`condition` come from PROBE, `tracks` from INDEX."""
+    """What a step gives back. `media`/`condition` come from PROBE, `tracks` from INDEX, `places` from LOCATE."""
 
     recipe: str
     outputs: Sequence[NewOutput] = ()
@@ -45,6 +46,7 @@ class Result:
     tracks: Sequence[Track] | None = None
     thumbnails: Mapping[int, str] = field(default_factory=dict)
     """Track id → output name of its picture."""
+    places: NewPlaces | None = None
     models: Sequence[str] = ()
     """`name sha256` of what really ran, for the custody log."""
 

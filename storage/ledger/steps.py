@@ -15,6 +15,8 @@ from evidence.exhibit import Exhibit, ExhibitId
 from evidence.steps import ENDED, NEEDS, Priority, Step, StepRun, StepRunId, StepState, Wanted
 from storage.ledger.exhibits import locked_exhibit
 from storage.ledger.graph import again, follow_up, new_step_row
+from storage.ledger.pairing import hold_pairings, locate_again, pair_up
+from storage.ledger.places import missed_tracks, record_places
 from storage.ledger.results import NewOutput, Result, record_outputs, record_probe, record_tracks
 from storage.ledger.writer import Act, Writer, clean
 from storage.rows import AnyRow, step_run_of
@@ -23,6 +25,8 @@ from storage.tables import cases, exhibits, step_order, step_runs
 __all__ = ["NewOutput", "Result", "StepLedger"]
 
 _MOST_KILLED = 3
+_PAIRS = frozenset({Step.PROBE, Step.LOCATE})
+"""Steps that find out what shows which sidecar belongs to which video: its length and its times."""
 _LONGEST_LOG = 8_000
 
 
@@ -108,6 +112,8 @@ class StepLedger(Writer):
         Returns how many rows became ready (ring that often). Raises: Fenced (0 rows: throw the output away).
         """
         with self._transaction() as (connection, now):
+            if run.step in _PAIRS:
+                hold_pairings(connection)
             # The exhibit first, in every transaction that takes both: no deadlock, and segments end one by one.
             exhibit = None if run.exhibit_id is None else locked_exhibit(connection, run.exhibit_id)
             new = {
@@ -126,11 +132,13 @@ class StepLedger(Writer):
                 raise _fenced(run)
             record_outputs(connection, run, result, now)
             ready: list[str] = []
+            paired: list[dict[str, Any]] = []
             if exhibit is not None:
-                exhibit = record_probe(connection, exhibit, result)
-                if result.tracks is not None:
-                    record_tracks(connection, exhibit, result)
+                exhibit = self._record(connection, exhibit, run, result)
                 ready = follow_up(connection, exhibit, run.step, now)
+                if result.places is not None and missed_tracks(connection, exhibit, result.places):
+                    ready += [f"{run.step.value}/0" for _ in locate_again(connection, {exhibit.id})]
+                paired = pair_up(connection, exhibit, now) if run.step in _PAIRS else []
             details = {
                 "recipe": result.recipe,
                 "attempt": run.attempt,
@@ -141,7 +149,20 @@ class StepLedger(Writer):
                 "ready": ready,
             }
             self._log(connection, _act(_actor(run), Verb.STEP_DONE, run, exhibit, **details), now)
-        return len(ready)
+            for said in paired:
+                case_id = exhibit.case_id if exhibit else None
+                self._log(connection, Act("system:pairing", Verb.PAIRED, case_id, ExhibitId(said["video"]), said), now)
+        return len(ready) + sum(len(said["ready"]) for said in paired)
+
+    @staticmethod
+    def _record(connection: Connection, exhibit: Exhibit, run: StepRun, result: Result) -> Exhibit:
+        """What the step found, as rows; the exhibit as it stands then."""
+        exhibit = record_probe(connection, exhibit, result)
+        if result.tracks is not None:
+            record_tracks(connection, exhibit, result)
+        if result.places is not None:
+            record_places(connection, exhibit, run, result.places)
+        return exhibit
 
     def fail(
         self,

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from evidence.audit import Verb
 from evidence.case import Act, Case, Relation, Role
-from evidence.exhibit import Exhibit
+from evidence.exhibit import Exhibit, FileType
 from tests.served import API, Person, Served, own_settings, served
 from tests.services import Services
 
@@ -42,11 +42,17 @@ GET    /uploads/{upload}                         nyn      nyy           nyy     
 GET    /exhibits/{exhibit}                       nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/tracks                nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/clips                 nyn      nyy           nyy         nnn      nyy
+GET    /exhibits/{exhibit}/fixes                 nyn      nyy           nyy         nnn      nyy
+GET    /exhibits/{exhibit}/pairs                 nyn      nyy           nyy         nnn      nyy
+GET    /exhibits/{exhibit}/clock                 nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/audit                 nfn      nfy           nfy         yyy      nfy
 POST   /exhibits/{exhibit}/steps/proxy/retry     nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/steps/proxy/cancel    nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/redactions            nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/clips                 nfn      nfy           nfy         nnn      nfy
+POST   /exhibits/{exhibit}/pair                  nfn      nfy           nfy         nnn      nfy
+POST   /exhibits/{exhibit}/unpair                nfn      nfy           nfy         nnn      nfy
+POST   /exhibits/{exhibit}/clock                 nfn      nfy           nfy         nnn      nfy
 GET    /exhibits/{exhibit}/outputs/original      nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/outputs/proxy         nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/outputs/poster.jpg    nyn      nyy           nyy         nnn      nyy
@@ -61,6 +67,7 @@ GET    /me                                       yyy      yyy           yyy     
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /cases/{case}": {"urgent": True},
     "POST /exhibits/{exhibit}/redactions": {"what": ["faces"]},
+    "POST /exhibits/{exhibit}/clock": {"claim": "file", "offset_s": 1, "error_s": 1, "words": "the station's clock"},
     "POST /exhibits/{exhibit}/clips": {"from": "0.5", "to": "1.0", "source": "original"},
 }
 
@@ -92,6 +99,7 @@ class World:
     maker: Person
     case: Case
     theirs: Exhibit
+    sidecar: Exhibit
     export: str
     own: dict[Role, tuple[Person, Exhibit]]
 
@@ -114,13 +122,14 @@ def world(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
         maker = here.person(Role.INVESTIGATOR)
         case = here.make.case(maker.user)
         theirs = here.analysed(maker, case)
+        sidecar = here.make.exhibit(maker.user, case, file_type=FileType.TELEMETRY, filename="of nothing.srt")
         own = {}
         for role in ROLES:
             person = here.person(role)
             own[role] = (person, here.analysed(person, case))
         export = here.client(maker).post(f"{API}/cases/{case.id}/exports").json()["run"]
         here.work_off()
-        yield World(here, maker, case, theirs, export, own)
+        yield World(here, maker, case, theirs, sidecar, export, own)
 
 
 def uploads_of(world: World, exhibit: Exhibit) -> str:
@@ -172,6 +181,8 @@ def _body(world: World, cell: Cell) -> dict[str, Any] | None:
         return {"reference": f"NEW/{secrets.token_hex(4)}"}
     if (cell.method, cell.path) == ("PATCH", "/exhibits/{unfiled}"):
         return {"case": world.case.reference}
+    if cell.path.endswith(("/pair", "/unpair")):
+        return {"other": world.sidecar.id}
     return BODIES.get(f"{cell.method} {cell.path}")
 
 
@@ -220,6 +231,10 @@ def test_the_denial_names_the_act_that_the_route_declares(world: World) -> None:
                     body = {"urgent": True}
                 if path.endswith("/clips") and method == "POST":
                     body = {"from": "0", "to": "1"}
+                if path.endswith(("/pair", "/unpair")):
+                    body = {"other": "x"}
+                if path.endswith("/clock") and method == "POST":
+                    body = BODIES["POST /exhibits/{exhibit}/clock"]
                 client.request(method, path, json=body if body is not None else {} if method == "POST" else None)
                 denials = [e for e in world.here.storage.index.audit_events(after=before) if e.verb is Verb.DENIED]
                 assert [d.details["act"] for d in denials] in ([act], []), f"{method} {path}"

@@ -24,13 +24,15 @@ NASTY = [
     *("'; DROP TABLE audit; --", "../../etc/passwd", "%2e%2e%2f", "<script>alert(1)</script>", "null", "[]", "{}"),
     *("-1", "0", "1e309", "NaN", "9" * 30, "1/0", "2026-13-45", "2026-11-24T10:00:00Z"),
     *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "person", "drone"),
+    *("52,0,5", "0,0,1,1", "-180,-85,180,85", "170,0,-170,1", "1,1;2,2;1,2;2,1", "0,0;0,0;0,0", "85,180,100000"),
 ]
 NUMBERS = [0, -1, 2**31, 2**53, 2**63, 2**70, 1.5, 1e308, None, True]
 FIELDS = [
     *("name", "reference", "title", "urgent", "closed", "case", "what", "style", "audio", "from", "to", "source"),
-    *("current", "new", "kind", "member", "password"),
+    *("current", "new", "kind", "member", "password", "other", "offset_s", "claim", "error_s", "words", "at_s", "evidence"),
 ]
 QUERIES = ["q", "after", "limit", "label", "case", "from", "to", "kind", "min_score", "offset", "run", "download", "next"]
+QUERIES += ["bbox", "polygon", "near", "every_s"]
 ENDS_THE_SESSION = {"/sign-out", "/password", f"{API}/sessions", f"{API}/me/password"}
 
 

@@ -89,7 +89,7 @@ def test_nobody_learns_of_a_case_from_a_list_or_a_count(here: Served, case: Case
     stranger = here.client(here.person(Role.SUPERVISOR))
     assert ok(stranger.get(f"{API}/cases"))["cases"] == []
     assert ok(stranger.get(f"{API}/cases", params={"q": case.reference}))["cases"] == []
-    assert ok(stranger.get(f"{API}/search")) == {"dated": [], "undated": []}
+    assert ok(stranger.get(f"{API}/search")) == {"dated": [], "undated": [], "sightings": []}
     in_it = stranger.get(f"{API}/search", params={"case": case.reference})
     nowhere = stranger.get(f"{API}/search", params={"case": "NO/SUCH/CASE"})
     assert (in_it.status_code, in_it.content) == (404, nowhere.content)
@@ -127,7 +127,7 @@ def test_an_exhibit_tells_what_it_is_where_it_lies_and_how_far_the_work_is(
     assert states["probe"] == ("ready", [])
     assert states["detect"] == ("waiting", ["probe"])
     assert states["redact"] == ("waiting", ["track"])
-    assert set(states) == {"probe", "proxy", "detect", "track", "index", "annotate", "redact"}
+    assert set(states) == {"probe", "proxy", "locate", "detect", "track", "index", "annotate", "redact"}
 
     probe = here.make.claim(Step.PROBE)
     here.storage.ledger.steps.progress(probe, 40, 100)
@@ -146,10 +146,12 @@ def test_an_exhibit_tells_what_it_is_where_it_lies_and_how_far_the_work_is(
     assert (listed["id"], listed["state"]) == (exhibit.id, "ready")
 
 
-def test_a_sidecar_has_no_steps_and_is_ready(here: Served, maker: Person, case: Case, client: httpx.Client) -> None:
+def test_a_sidecar_is_only_read_for_its_places(here: Served, maker: Person, case: Case, client: httpx.Client) -> None:
     sidecar = here.make.exhibit(maker.user, case, b"1\n00:00:00,000", FileType.TELEMETRY, filename="DJI_1.SRT")
     record = ok(client.get(f"{API}/exhibits/{sidecar.id}"))
-    assert (record["state"], record["steps"]) == ("ready", [])
+    assert (record["state"], [s["step"] for s in record["steps"]]) == ("working", ["locate"])
+    here.work_off()
+    assert ok(client.get(f"{API}/exhibits/{sidecar.id}"))["state"] == "ready"
 
 
 def test_a_failed_step_is_a_state_with_a_sentence_and_can_be_retried(

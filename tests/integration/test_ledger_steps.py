@@ -60,8 +60,11 @@ def run_of(index: Index, exhibit: Exhibit, step: Step, segment: int = 0) -> Step
 
 def test_the_graph_unfolds_as_steps_end(ledger: Ledger, index: Index, make: Factory, exhibit: Exhibit) -> None:
     assert states(index, exhibit) == {"probe/0": "ready"}
-    assert make.finish(make.claim()) == 3
-    assert states(index, exhibit) == {"probe/0": "done", "proxy/0": "ready", "detect/0": "ready", "detect/1": "ready"}
+    assert make.finish(make.claim()) == 4
+    assert states(index, exhibit) == {
+        "probe/0": "done",
+        **dict.fromkeys(("proxy/0", "locate/0", "detect/0", "detect/1"), "ready"),
+    }
     assert index.exhibit(exhibit.id).condition is Condition.READABLE
     assert index.exhibit(exhibit.id).media == video()
     assert make.finish(make.claim(Step.DETECT)) == 0
@@ -69,11 +72,11 @@ def test_the_graph_unfolds_as_steps_end(ledger: Ledger, index: Index, make: Fact
     assert make.finish(make.claim(Step.TRACK)) == 3
     make.analysed(exhibit)
     assert set(states(index, exhibit)) == {
-        *("probe/0", "proxy/0", "detect/0", "detect/1", "track/0", "index/0", "annotate/0", "redact/0")
+        *("probe/0", "proxy/0", "locate/0", "detect/0", "detect/1", "track/0", "index/0", "annotate/0", "redact/0")
     }
     assert set(states(index, exhibit).values()) == {"done"}
     assert [row.label for row in index.tracks(exhibit.id)] == ["person"]
-    assert len(events(index, Verb.STEP_DONE)) == 8
+    assert len(events(index, Verb.STEP_DONE)) == 9
 
 
 def test_what_cannot_be_read_has_no_further_steps(index: Index, make: Factory, exhibit: Exhibit) -> None:
@@ -115,7 +118,7 @@ def test_a_result_is_recorded_with_its_outputs(ledger: Ledger, index: Index, mak
     details = events(index, Verb.STEP_DONE)[0].details
     assert details["outputs"] == {"report.json": "a" * 64}
     assert details["models"] == ["yolo11n " + "b" * 64]
-    assert details["ready"] == ["proxy/0", "detect/0", "detect/1"]
+    assert details["ready"] == ["proxy/0", "locate/0", "detect/0", "detect/1"]
 
 
 def test_the_same_output_twice_is_one_and_other_bytes_are_refused(
@@ -217,7 +220,7 @@ def test_a_dead_workers_row_is_claimed_again_and_it_is_fenced(
         with pytest.raises(Fenced):
             act()
     assert index.outputs(exhibit.id) == []
-    assert make.finish(second) == 3
+    assert make.finish(second) == 4
     with pytest.raises(Fenced):
         make.finish(second)
     assert len(events(index, Verb.STEP_DONE)) == 1
@@ -338,7 +341,7 @@ def test_a_cancelled_step_runs_again_when_asked(ledger: Ledger, make: Factory, u
     assert ledger.steps.retry(user, run.id).state is StepState.READY
     again = make.claim()
     assert not again.cancel_requested
-    assert make.finish(again) == 3
+    assert make.finish(again) == 4
     with pytest.raises(NotFound):
         ledger.steps.retry(user, StepRunId("none"))
 
@@ -375,7 +378,7 @@ def test_a_rerun_of_a_segment_goes_all_the_way(
     assert make.finish(make.claim(Step.DETECT)) == 1
     make.analysed(exhibit)
     attempts = {f"{run.step.value}/{run.segment}": run.attempt for run in index.step_runs(exhibit.id)}
-    assert (attempts.pop("probe/0"), attempts.pop("proxy/0")) == (1, 1)
+    assert [attempts.pop(name) for name in ("probe/0", "proxy/0", "locate/0")] == [1, 1, 1]
     assert attempts == dict.fromkeys(("detect/0", "detect/1", "track/0", "index/0", "annotate/0", "redact/0"), 2)
 
 
@@ -455,12 +458,13 @@ def test_step_runs_are_listed_by_what_one_asks_for(
     assert [(run.step, run.segment) for run in index.step_runs(exhibit.id)] == [
         (Step.PROBE, 0),
         (Step.PROXY, 0),
+        (Step.LOCATE, 0),
         (Step.DETECT, 0),
         (Step.DETECT, 1),
     ]
-    assert len(index.step_runs(case_id=case.id)) == 4
+    assert len(index.step_runs(case_id=case.id)) == 5
     assert [run.step for run in index.step_runs(other.id)] == [Step.PROBE]
-    assert len(index.step_runs(states=[StepState.READY])) == 4
+    assert len(index.step_runs(states=[StepState.READY])) == 5
     assert len(index.step_runs(limit=2)) == 2
     assert index.step_counts()[("detect", "ready")] == 2
 
@@ -484,5 +488,5 @@ def test_many_workers_finish_many_exhibits_exactly_once(
     work(9)
     for exhibit in exhibits:
         assert set(states(index, exhibit).values()) == {"done"}
-        assert len(states(index, exhibit)) == len(index.step_runs(exhibit.id)) == 8
-    assert len(events(index, Verb.STEP_DONE)) == 40
+        assert len(states(index, exhibit)) == len(index.step_runs(exhibit.id)) == 9
+    assert len(events(index, Verb.STEP_DONE)) == 45

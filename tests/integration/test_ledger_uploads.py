@@ -179,9 +179,9 @@ def test_registering_writes_all_of_it_at_once(ledger: Ledger, index: Index, make
     assert received["captured_at"] == "2026-03-01T01:15:00+00:00"
 
 
-def test_a_sidecar_has_no_steps(index: Index, make: Factory) -> None:
+def test_a_sidecar_is_only_located(index: Index, make: Factory) -> None:
     exhibit = make.exhibit(make.user(), make.case(), file_type=FileType.TELEMETRY, sidecar_for="GX01.MP4")
-    assert index.step_runs(exhibit.id) == []
+    assert [run.step for run in index.step_runs(exhibit.id)] == [Step.LOCATE]
     assert exhibit.sidecar_for == "GX01.MP4"
 
 

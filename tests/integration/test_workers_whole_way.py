@@ -21,7 +21,7 @@ from evidence.errors import Busy, DatabaseDown, ExhibitError, StoreDown
 from evidence.exhibit import Condition, Exhibit
 from evidence.mediatime import from_seconds
 from evidence.redaction import Hide, Redaction
-from evidence.steps import Step, StepRun, StepState
+from evidence.steps import NEEDS, Step, StepRun, StepState
 from evidence.wire import moment_to_json, redaction_to_json
 from storage.ledger.steps import Result, StepLedger
 from tests.installation import Installation, below, commands, installed
@@ -29,7 +29,7 @@ from tests.panning import pan_clip
 from workers.runner import Runner, held
 from workers.stop import Stop
 
-AUTOMATIC = {Step.PROBE, Step.PROXY, Step.DETECT, Step.TRACK, Step.INDEX, Step.ANNOTATE, Step.REDACT}
+AUTOMATIC = set(NEEDS)
 
 
 class CountingBell:

@@ -35,8 +35,10 @@ def test_every_step_runs_once_after_its_needs_in_any_order(count: int, chance) -
     assert {n for step, n in done if step is Step.DETECT} == set(range(count))
 
 
-def test_a_sidecar_has_no_steps_and_an_unreadable_video_ends_after_its_probe() -> None:
-    assert next_steps(FileType.TELEMETRY, (), False, frozenset(), frozenset()) == ()
+def test_a_sidecar_is_only_located_and_an_unreadable_video_ends_after_its_probe() -> None:
+    for kind in (FileType.TELEMETRY, FileType.SUBTITLES):
+        assert [w.step for w in next_steps(kind, (), False, frozenset(), frozenset())] == [Step.LOCATE]
+        assert next_steps(kind, (), False, frozenset(), frozenset({(Step.LOCATE, 0)})) == ()
     probe = (Step.PROBE, 0)
     assert [w.step for w in next_steps(FileType.VIDEO, (), False, frozenset(), frozenset())] == [Step.PROBE]
     assert next_steps(FileType.VIDEO, (), False, frozenset({probe}), frozenset({probe})) == ()

@@ -337,11 +337,6 @@ class HitAnswer(Answer):
         )
 
 
-class SearchAnswer(Answer):
-    dated: list[HitAnswer]
-    undated: list[HitAnswer] = Field(description="In exhibits without a claimed capture time.")
-
-
 class Clip(StepAnswer):
     file: OutputAnswer | None = Field(description="Null until it is done.")
 

@@ -50,6 +50,7 @@ NOT_LOCKED = Tag("Stored, not locked", "yellow")
 STEP = {
     Step.PROBE: "Check the file",
     Step.PROXY: "Make a playable copy",
+    Step.LOCATE: "Read where and when",
     Step.DETECT: "Look at every frame",
     Step.TRACK: "Follow what was seen",
     Step.INDEX: "Add to search",
@@ -123,6 +124,9 @@ DONE = {
     "redaction-asked": "The new draft is being made. It appears below when it is done.",
     "step-retried": "The step is in the queue again.",
     "step-cancelled": "The step was told to stop.",
+    "paired": "They belong together now. The places are being read again.",
+    "parted": "They no longer belong together. The places are being read again.",
+    "clock-corrected": "The clock was corrected. What it said is kept.",
     "filed": "The exhibit was filed to its case.",
     "user-disabled": "The user was disabled, and signed out everywhere.",
     "password-changed": "Your password was changed.",
@@ -147,6 +151,7 @@ UPLOAD = Place("Upload", "/upload")
 MINE = Place("My uploads", "/my-uploads")
 TRAY = Place("Unfiled tray", "/unfiled")
 SEARCH = Place("Search", "/search")
+MAP = Place("Map", "/map")
 LOG = Place("Custody log", "/log")
 USERS = Place("Users", "/users")
 
@@ -160,6 +165,7 @@ def places(user: User) -> list[Place]:
         MINE: Act.UPLOAD,
         TRAY: Act.SEE_TRAY,
         SEARCH: Act.WATCH,
+        MAP: Act.WATCH,
         LOG: Act.SEE_AUDIT,
         USERS: Act.MANAGE_USERS,
     }

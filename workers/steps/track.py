@@ -6,12 +6,12 @@ from typing import Any
 
 from evidence.steps import Step, StepRun
 from storage.index import Output
+from storage.ledger.places import TRACKS as TRACKS
 from storage.ledger.steps import Result
 from workers.steps.detect import raw_name
 from workers.steps.media import media_of, missing_in_words, segment_numbers
 from workers.tools import Tools
 
-TRACKS = "tracks.json"
 _NAMES = (TRACKS, "tracks.mot.txt", "detections.parquet", "doubts.json")
 
 

@@ -3,6 +3,8 @@
     name          inputs                          outputs in `out`
     probe         original                        (result: MediaInfo as JSON)
     proxy         original                        proxy.mp4, poster.jpg
+    locate        original, sidecars, tracks.json telemetry-<n>.parquet, seconds-<n>.npz, located.npz
+    telemetry     original                        telemetry-<n>.parquet
     describe      weights                         (result: what the model file is)
     prepare       weights                         model.xml, model.bin, model.json
     detect        original                        raw.parquet
@@ -33,6 +35,8 @@ Task = Callable[[Mapping[str, Path], Mapping[str, Any], Path, Progress], dict[st
 TASKS = (
     "probe",
     "proxy",
+    "locate",
+    "telemetry",
     "describe",
     "prepare",
     "detect",
