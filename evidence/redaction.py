@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -225,8 +225,15 @@ class Masks:
     order, so that an hour of video needs no list of its masks.
     """
 
-    def __init__(self, tracks: Iterable[Track], redaction: Redaction, size_wh: tuple[int, int] | None = None) -> None:
-        """`size_wh` of the upright picture: a head is sought deeper in a person whom its edge cuts off."""
+    def __init__(
+        self,
+        tracks: Iterable[Track],
+        redaction: Redaction,
+        size_wh: tuple[int, int] | None = None,
+        scenes: Sequence[int] = (),
+    ) -> None:
+        """`size_wh` of the upright picture: a head is sought deeper in a person whom its edge cuts off. `scenes`: frames
+        with which another scene begins; no mask is carried on over them."""
         self._redaction = redaction
         margin = redaction.margin
         height = math.inf if size_wh is None else size_wh[1]
@@ -236,7 +243,7 @@ class Masks:
             heads.heads_of(track, height, faces_of.get(track.id, ())) if redaction.only_the_head(track) else track
             for track in hidden
         ]
-        self._playback = Playback(hidden, margin.before_frames, margin.after_frames)
+        self._playback = Playback(hidden, margin.before_frames, margin.after_frames, scenes)
 
     def at(self, frame: int, moment: MediaTime | None = None) -> list[BoxXYXY]:
         """Units: pixels of the upright picture, not yet cut to its edge. Without a `moment`: tracks only."""

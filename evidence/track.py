@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -120,8 +121,11 @@ def size_of(box_xyxy: BoxXYXY) -> float:
 class Playback:
     """Which tracks are there on a frame, asked for in frame order; keeps only those that are there now."""
 
-    def __init__(self, tracks: Iterable[Track], before_frames: int = 0, after_frames: int = 0) -> None:
-        self._before, self._after = before_frames, after_frames
+    def __init__(
+        self, tracks: Iterable[Track], before_frames: int = 0, after_frames: int = 0, scenes: Sequence[int] = ()
+    ) -> None:
+        """`scenes`: frames with which another scene begins, ascending: a track has nothing to do with another scene."""
+        self._before, self._after, self._scenes = before_frames, after_frames, scenes
         self._coming = sorted(tracks, key=lambda t: (-t.boxes[0].frame, -t.id))
         self._now: list[Track] = []
         self._frame = -1
@@ -137,4 +141,8 @@ class Playback:
         while self._coming and self._coming[-1].boxes[0].frame - self._before <= frame:
             self._now.append(self._coming.pop())
         self._now = [t for t in self._now if t.boxes[-1].frame + self._after >= frame]
-        return list(self._now)
+        return [t for t in self._now if self._in_scene(t, frame)]
+
+    def _in_scene(self, track: Track, frame: int) -> bool:
+        nearest = min(max(frame, track.boxes[0].frame), track.boxes[-1].frame)
+        return bisect_right(self._scenes, nearest) == bisect_right(self._scenes, frame)

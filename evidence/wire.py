@@ -192,6 +192,7 @@ def tracks_file(
     about: Mapping[str, Any],
     *,
     cuts: Sequence[int] = (),
+    scenes: Sequence[int] = (),
     original_sha256: str = "",
 ) -> str:
     """The text of tracks.json; `workers.tasks.track` says what is in it."""
@@ -199,6 +200,7 @@ def tracks_file(
         "frame_count": len(frame_pts),
         "frame_pts": list(frame_pts),
         "cuts": list(cuts),
+        "scenes": list(scenes),
         "time_base": str(time_base),
         "size_wh": list(size_wh),
         "tracks": [track_to_json(track) for track in tracks],

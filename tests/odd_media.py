@@ -268,7 +268,7 @@ def _picture(video: VideoInfo, written: VideoInfo) -> str:
 def _judge_pictures(path: Path, copy: Path, result: Result, video: VideoInfo, redaction: Redaction, shift: Fraction) -> None:
     """Raises: Wrong for a time, a turn, a colour or a mask that isn't right."""
     tracks = [track_from_json(one) for one in result.analysis["tracks"]]
-    masks = Masks(tracks, redaction)
+    masks = Masks(tracks, redaction, scenes=result.analysis.get("scenes", ()))
     frames = result.analysis["frame_count"]
     closely = {0, frames // 3, frames * 2 // 3, frames - (2 if path.name in UNDEFINED_END else 1)}
     with (

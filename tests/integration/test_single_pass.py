@@ -91,9 +91,18 @@ def test_the_masks_are_those_of_the_steps(params: dict[str, Any], tmp_path: Path
 
 def test_faces_that_come_and_go_are_hidden_as_by_the_steps(params: dict[str, Any], tmp_path: Path) -> None:
     """Masks begin before their track does, and end after it; both near the ends of the video and inside it."""
-    path = come_and_go(tmp_path / "clip.mp4")
+    path = come_and_go(tmp_path / "clip.mp4", cut=False)
     report = assert_same(path, params, tmp_path, tracks_at_least=3)
-    assert 0 < report["frames_masked"] < report["frames_out"] == 120
+    assert 32 < report["frames_masked"] < report["frames_out"] == 120
+
+
+def test_no_mask_is_carried_on_over_a_hard_cut(params: dict[str, Any], tmp_path: Path) -> None:
+    """The faces of one scene have nothing to do with the next one, nor with the one before."""
+    path = come_and_go(tmp_path / "clip.mp4", cut=True)
+    report = assert_same(path, params, tmp_path, tracks_at_least=3)
+    found = json.loads((tmp_path / "one" / "tracks.json").read_text())
+    assert found["scenes"] == [12, 60, 80]
+    assert report["frames_masked"] == 12 + 20
 
 
 def test_real_footage_is_hidden_as_by_the_steps(params: dict[str, Any], tmp_path: Path) -> None:
@@ -201,12 +210,15 @@ def test_a_region_that_lies_nowhere_is_refused_and_nothing_is_left(params: dict[
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def come_and_go(path: Path) -> Path:
-    """A photograph with faces, then a wall; twice. The first faces are there from the first frame on."""
+def come_and_go(path: Path, *, cut: bool) -> Path:
+    """A photograph with faces, then without; twice. The first faces are there from the first frame on.
+
+    `cut`: there is a wall in its place in between; else it is out of focus.
+    """
     import cv2
 
     faces = cv2.resize(cv2.imread(str(photograph("zidane.jpg"))), (640, 360))
-    wall = np.full_like(faces, 90)
+    wall = np.full_like(faces, 90) if cut else cv2.GaussianBlur(faces, (0, 0), 30)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "g": "25"})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"

@@ -31,6 +31,19 @@ def test_the_same_as_looking_through_all_tracks(
         assert {t.id for t in playback.at(frame)} == there
 
 
+@given(spans, st.integers(0, 6), st.lists(st.integers(1, 60), max_size=4, unique=True))
+def test_what_a_track_carries_on_ends_with_its_scene(found: list[tuple[int, int]], room: int, cuts: list[int]) -> None:
+    tracks = [track(number, first, first + length) for number, (first, length) in enumerate(found, 1)]
+    plain, playback = Playback(tracks, room, room), Playback(tracks, room, room, sorted(cuts))
+    for frame in range(70):
+        of_this_scene = {
+            t.id
+            for t in plain.at(frame)
+            if not any(frame < cut <= t.boxes[0].frame or t.boxes[-1].frame < cut <= frame for cut in cuts)
+        }
+        assert {t.id for t in playback.at(frame)} == of_this_scene
+
+
 def test_there_is_no_going_back() -> None:
     playback = Playback([])
     playback.at(5)

@@ -25,6 +25,8 @@ class Analysis:
 
     frame_pts: tuple[int, ...]
     cuts: tuple[int, ...]
+    scenes: tuple[int, ...]
+    """Frames with which another scene begins."""
     time_base: Fraction
     size_wh: tuple[int, int]
     tracks: tuple[Track, ...]
@@ -70,6 +72,7 @@ def read(path: Path) -> Analysis:
         analysis = Analysis(
             frame_pts=tuple(value["frame_pts"]),
             cuts=tuple(value.get("cuts", ())),
+            scenes=tuple(value.get("scenes", ())),
             time_base=Fraction(value["time_base"]),
             size_wh=(value["size_wh"][0], value["size_wh"][1]),
             tracks=tuple(track_from_json(track) for track in value["tracks"]),

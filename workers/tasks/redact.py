@@ -114,7 +114,7 @@ class _Covering:
 
     def __init__(self, analysis: analyses.Analysis, redaction: Redaction) -> None:
         self._analysis, self._redaction = analysis, redaction
-        self._masks = Masks(analysis.tracks, redaction, analysis.size_wh)
+        self._masks = Masks(analysis.tracks, redaction, analysis.size_wh, analysis.scenes)
         self.brush = Brush(redaction.style)
 
     def __call__(self, frame: Frame, picture: Picture) -> None:

@@ -100,10 +100,10 @@ class _Look:
 
     def __init__(self, analysis: analyses.Analysis, redaction: Redaction, specs: Sequence[Mapping[str, Any]]) -> None:
         self._analysis, self._specs = analysis, specs
-        self._masks = Masks(analysis.tracks, redaction, analysis.size_wh)
+        self._masks = Masks(analysis.tracks, redaction, analysis.size_wh, analysis.scenes)
         left_open = [t for t in analysis.tracks if t.id in redaction.keep_tracks]
         margin = redaction.margin
-        self._open = Playback(left_open, margin.before_frames, margin.after_frames)
+        self._open = Playback(left_open, margin.before_frames, margin.after_frames, analysis.scenes)
         self._detectors: list[Detector] = []
         self.models: list[dict[str, Any]] = []
         self.hits: list[Hit] = []

@@ -140,6 +140,7 @@ class _Pass:
         self._masks: dict[int, list[BoxXYXY]] = {}
         self._growing: Growing | None = None
         self._frame_pts: list[int] = []
+        self._scenes: list[int] = []
         self.brush = covering.Brush(redaction.style)
 
     def looked_at(self, threads: ExitStack) -> Iterator[Looked]:
@@ -200,6 +201,8 @@ class _Pass:
         motion = self._look.motions[frame.index]
         growing.follower.add(frame.pts, seen, motion.shift(self._look.size_wh), motion.cut)
         growing.take()
+        if motion.cut:
+            self._scenes.append(frame.index)
         self._frame_pts.append(frame.pts)
         self._held.append(frame)
 
@@ -211,7 +214,7 @@ class _Pass:
         assert self._growing is not None
         while self._held and self._growing.ready(self._held[0].index):
             frame = self._held.popleft()
-            masks = Masks(self._growing.near(frame.index), self._redaction, self._look.size_wh)
+            masks = Masks(self._growing.near(frame.index), self._redaction, self._look.size_wh, self._scenes)
             self._masks[frame.index] = masks.at(frame.index, frame.moment)
             yield frame
 
@@ -228,5 +231,6 @@ class _Pass:
         tracks = self._growing.whole() if self._growing is not None else []
         about, of = self._look.about(params), str(params.get("original_sha256", ""))
         size_wh, base = self._look.size_wh, self._reader.time_base
-        path.write_text(tracks_file(self._frame_pts, base, size_wh, tracks, about, original_sha256=of), "utf-8")
+        whole = tracks_file(self._frame_pts, base, size_wh, tracks, about, scenes=self._scenes, original_sha256=of)
+        path.write_text(whole, "utf-8")
         return analyses.read(path)

@@ -7,6 +7,7 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
     {"frame_count": 302,                 # frames that really decoded, over all segments
      "frame_pts": [0, 1001, …],          # the pts of each of them; frame i of a track is frame_pts[i]
      "cuts": [0, 1801800, …],            # where each segment started, as it was read
+     "scenes": [120, …],                 # frames with which another scene begins: no mask is carried on over them
      "time_base": "1/30000",
      "size_wh": [1920, 1080],            # the upright picture that boxes are measured in
      "tracks": [wire.track_to_json, …],  # by id, from 1 in the order in which they were first seen
@@ -84,12 +85,15 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     }
     cuts = [s.about["start_pts"] for s in segments if s.about.get("start_pts") is not None]
     of = str(params.get("original_sha256", ""))
-    whole = tracks_file(frame_pts.tolist(), seen.time_base, size_wh, tracks, about, cuts=cuts, original_sha256=of)
+    scenes = [frame for frame, moved in enumerate(motions) if moved.cut]
+    whole = tracks_file(
+        frame_pts.tolist(), seen.time_base, size_wh, tracks, about, cuts=cuts, scenes=scenes, original_sha256=of
+    )
     (out / "tracks.json").write_text(whole, "utf-8")
     (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
     write_final(tracks, untracked, out / "detections.parquet")
     rate = frames_per_second(frame_pts, seen.time_base)
-    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), [f for f, moved in enumerate(motions) if moved.cut])
+    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), scenes)
     doubts = doubts_about(tracks, untracked, video, thresholds)
     (out / "doubts.json").write_text(json.dumps(doubts_to_json(doubts, video, frame_pts), indent=1), "utf-8")
     progress(len(frame_pts), len(frame_pts))
