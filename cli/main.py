@@ -69,6 +69,12 @@ COMMANDS = (
     ),
     Command("redact", "cli.redact:redact", "Hide faces, plates or people in one video, without any server.", _ALONE),
     Command(
+        "telemetry",
+        "cli.telemetry:telemetry",
+        "Read where a drone, camera or receiver was from one file, without any server.",
+        _ALONE,
+    ),
+    Command(
         "quality", "cli.quality:quality", "Measure on your own labelled clips what is left open and what is found.", _ALONE
     ),
 )
