@@ -23,6 +23,8 @@ class Family(StrEnum):
     NMEA = "NMEA"
     CSV = "CSV"
     QUICKTIME = "QuickTime"
+    KML = "KML"
+    JSON = "JSON"
 
 
 class Quantity(StrEnum):

@@ -37,6 +37,8 @@ FASTEST_MPS = {
     Family.GPX: _CARRIED_BY_ANYTHING_MPS,
     Family.NMEA: _CARRIED_BY_ANYTHING_MPS,
     Family.CSV: _CARRIED_BY_ANYTHING_MPS,
+    Family.KML: _CARRIED_BY_ANYTHING_MPS,
+    Family.JSON: _CARRIED_BY_ANYTHING_MPS,
     Family.MISB: _AIRCRAFT_MPS,
 }
 """Over the ground, in metres a second, of what carries a device that writes such a file.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -56,8 +56,10 @@ class _Table:
     """A table as it lies there: where its headings were found, and the rows behind them."""
 
     headings: list[Heading]
-    rows: Iterator[list[str]] = field(default_factory=lambda: iter(()))
+    rows: Iterator[Sequence[str]] = field(default_factory=lambda: iter(()))
     broken: bool = False
+    family: Family = Family.CSV
+    dialect: str = ""
 
     def behind(self, lines: Sequence[str], separator: str) -> Iterator[list[str]]:
         """The rows, up to one that never ends."""
@@ -97,7 +99,17 @@ def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
     """Raises: TooLarge, UnsupportedMedia."""
     if len(data) > MAX_BYTES:
         raise TooLarge(f"{name} is larger than the {MAX_BYTES:,} bytes of a table that are read here")
-    table = _table(decoded(data), name)
+    return _of(_table(decoded(data), name), name)
+
+
+def of_rows(names: Sequence[str], rows: Iterable[Sequence[str]], name: str, family: Family, dialect: str) -> Telemetry:
+    """Of a table that came in another form: its headings, and its cells as text. Raises: UnsupportedMedia."""
+    return _of(_Table(headings(names), iter(rows), family=family, dialect=dialect), name)
+
+
+def _of(table: _Table, name: str) -> Telemetry:
+    if not _has_places(table.headings):
+        raise _unrecognised(table.headings, name)
     sample = list(islice(table.rows, _SAMPLE))
     reading = _reading(table, sample)
     for cells in chain(sample, table.rows):
@@ -117,20 +129,28 @@ def _table(text: str, name: str) -> _Table:
             if separator not in line:
                 continue
             found = headings(next(csv.reader([line[:100_000]], delimiter=separator), []))
-            roles = {heading.role for heading in found}
-            if {Q.LATITUDE, Q.LONGITUDE} <= roles or Extra.BOTH in roles:
+            if _has_places(found):
                 table = _Table(found)
                 table.rows = table.behind(lines[number + 1 :], separator)
                 return table
             best = max(best, found, key=len)
-    seen = ", ".join(h.words for h in best[:8] if h.words) or "none"
-    raise UnsupportedMedia(
+    raise _unrecognised(best, name)
+
+
+def _has_places(found: Sequence[Heading]) -> bool:
+    roles = {heading.role for heading in found}
+    return {Q.LATITUDE, Q.LONGITUDE} <= roles or Extra.BOTH in roles
+
+
+def _unrecognised(found: Sequence[Heading], name: str) -> UnsupportedMedia:
+    seen = ", ".join(h.words for h in found[:8] if h.words) or "none"
+    return UnsupportedMedia(
         f"{name} has no columns that are recognised as latitude and longitude (its columns: {seen})",
         hint="If it is a flight log, export it with a line of headings.",
     )
 
 
-def _reading(table: _Table, sample: Sequence[list[str]]) -> _Reading:
+def _reading(table: _Table, sample: Sequence[Sequence[str]]) -> _Reading:
     """Which column is used for what: the first that says something, latitude and longitude of one name."""
     filled = [heading for heading in table.headings if _says_something(heading, sample)]
     used: dict[Role, Heading] = {}
@@ -149,7 +169,7 @@ def _reading(table: _Table, sample: Sequence[list[str]]) -> _Reading:
     return reading
 
 
-def _says_something(heading: Heading, sample: Sequence[list[str]]) -> bool:
+def _says_something(heading: Heading, sample: Sequence[Sequence[str]]) -> bool:
     cells = (row[heading.place].strip() for row in sample if heading.place < len(row))
     return any(cell and (heading.role not in _PLACES or re.search("[1-9]", cell)) for cell in cells)
 
@@ -164,7 +184,7 @@ def _paired(found: Sequence[Heading]) -> tuple[Heading, Heading] | None:
     return None
 
 
-def _take(cells: list[str], reading: _Reading) -> None:
+def _take(cells: Sequence[str], reading: _Reading) -> None:
     if not any(cells):
         return
     said: dict[Quantity, float] = {}
@@ -274,8 +294,8 @@ def _telemetry(reading: _Reading, table: _Table) -> Telemetry:
     words = {h.words for h in table.headings}
     dialect = next((maker for key, maker in _MAKERS if key in words), f"table of {len(table.headings)} columns")
     return rows.telemetry(
-        Family.CSV,
-        dialect,
+        table.family,
+        table.dialect or dialect,
         device=reading.device[:127],
         zone=found.zone,
         certainty=reading.certainty,

@@ -10,14 +10,14 @@ Source: GPX 1.1 schema (topografix.com/GPX/1/1): degrees WGS84, metres above the
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+from xml.etree.ElementTree import Element
 
 from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry, Zone
+from media.telemetry import markup
 from media.telemetry.rows import Rows, believable_us
 from media.telemetry.srt import decoded
 from media.telemetry.times import moment_of
@@ -25,11 +25,6 @@ from media.telemetry.times import moment_of
 MAX_BYTES = 64 * 1024 * 1024
 """Half a million points; a recorder that writes one a second for a day makes 15 MB."""
 _METRES_PER_DILUTION = 5.0
-_MAX_LEVELS = 32
-"""GPX needs eight, with extensions. Elements nested without end would cost the parser its stack."""
-_AT_ONCE = 65_536
-
-_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>")
 _NUMBERS = {
     "ele": Quantity.HEIGHT_SEA,
     "speed": Quantity.SPEED,
@@ -107,63 +102,31 @@ def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
     )
 
 
+_DROPPED = frozenset({"trkpt", "rtept", "wpt", "trkseg", "trk", "rte"})
+
+
 def _parsed(text: str, name: str) -> _Read:
-    text = _DECLARATION.sub("", text, count=1)
-    if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
-        raise UnsupportedMedia(f"{name} defines entities of its own, which no GPX recorder does: it was not read")
     found = _Read()
-    parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
-    open_elements: list[Element] = []
-    try:
-        for at in range(0, len(text), _AT_ONCE):
-            # A lone half of a surrogate pair can stand in no XML.
-            parser.feed(text[at : at + _AT_ONCE].encode("utf-8", "replace"))
-            _take(parser, open_elements, found, name)
-        parser.close()
-    except ParseError as exc:
-        # What was complete before the damage has been taken, but for what is still in the queue.
-        _take(parser, open_elements, found, name)
-        line = getattr(exc, "position", (0, 0))[0]
-        if not (found.segments or found.marked):
-            raise CorruptMedia(f"{name} is no GPX file that can be read: its XML breaks off in line {line}") from exc
+
+    def began(kind: str, element: Element) -> None:
+        if kind == "gpx":
+            found.version = element.get("version", "")[:10]
+            found.creator = element.get("creator", "").strip()[:127]
+        elif kind == "trkseg":
+            found.segments.append([])
+
+    def ended(kind: str, element: Element) -> None:
+        _closed(kind, element, found)
+
+    line = markup.read(text, name, markup.Listener("gpx", began, ended, _DROPPED))
+    if line and not (found.segments or found.marked):
+        raise CorruptMedia(f"{name} is no GPX file that can be read: its XML breaks off in line {line}")
+    if line:
         found.damaged = f"the file is cut short or damaged in line {line}: the points before that were read"
     return found
 
 
-def _take(parser: XMLPullParser[Element], open_elements: list[Element], found: _Read, name: str) -> None:
-    try:
-        for event in parser.read_events():
-            element = event[-1]
-            if not isinstance(element, Element):
-                continue
-            if event[0] == "start":
-                _opened(element, open_elements, found, name)
-            else:
-                open_elements.pop()
-                _closed(element, found)
-                if _local(element) in ("trkpt", "rtept", "wpt", "trkseg", "trk", "rte") and open_elements:
-                    open_elements[-1].remove(element)
-    except ParseError:
-        # The queue ends with the error that `feed` has raised already.
-        return
-
-
-def _opened(element: Element, open_elements: list[Element], found: _Read, name: str) -> None:
-    kind = _local(element)
-    if not open_elements:
-        if kind != "gpx":
-            raise UnsupportedMedia(f"{name} is no GPX file: it starts with {kind[:40]!r}")
-        found.version = element.get("version", "")[:10]
-        found.creator = element.get("creator", "").strip()[:127]
-    elif kind == "trkseg":
-        found.segments.append([])
-    open_elements.append(element)
-    if len(open_elements) > _MAX_LEVELS:
-        raise UnsupportedMedia(f"{name} nests its elements deeper than any GPX recorder: it was not read")
-
-
-def _closed(element: Element, found: _Read) -> None:
-    kind = _local(element)
+def _closed(kind: str, element: Element, found: _Read) -> None:
     if kind == "trkpt":
         if not found.segments:
             found.segments.append([])
