@@ -14,7 +14,7 @@ from pathlib import Path
 from evidence.errors import BadInput, NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import Family, Telemetry
 from media import container as containers
-from media.telemetry import csv_log, data_stream, dji, embedded, gpmf, gpx, klv, misb, nmea, quicktime, srt
+from media.telemetry import csv_log, data_stream, dji, embedded, gpmf, gpx, json_log, klv, kml, misb, nmea, quicktime, srt
 
 _HEAD_BYTES = 64 * 1024
 _MAX_STREAM_BYTES = 256 * 1024 * 1024
@@ -67,8 +67,10 @@ def _of_text(path: Path, head: str) -> Telemetry:
     start, suffix = head[:4096], path.suffix.lower()
     root = _MARKUP.match(start)
     name = root[1].lower().rpartition(":")[2] if root else ""
-    if name in {"gpx", "kml"}:
+    if name == "gpx":
         return gpx.read(path)
+    if name == "kml":
+        return kml.read(path)
     if re.match(r"\s*\[Script Info\]", start, re.IGNORECASE):
         return dji.read_cues(embedded.cues_of_substation(_whole(path)))
     if _TIMED.search(start) or suffix in _SUBTITLES:
@@ -78,7 +80,7 @@ def _of_text(path: Path, head: str) -> Telemetry:
     if _NMEA.search(start):
         return nmea.read(path)
     if re.match(r"\s*[\[{]", start) and suffix in {".json", ".geojson"}:
-        raise UnsupportedMedia("JSON is kept as it is, but no fixes are read from it.", hint=_SENT_INSTEAD)
+        return json_log.read(path)
     if suffix not in {".csv", ".tsv"}:
         try:
             return dji.read(_bytes(path))

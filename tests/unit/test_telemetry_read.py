@@ -107,6 +107,14 @@ def test_what_carries_nothing_is_refused_with_words_and_advice(
     assert refusal.value.hint
 
 
+def test_kml_and_json_are_read_by_their_own(tmp_path: Path) -> None:
+    track = "<kml><Track><when>2026-03-02T09:00:00Z</when><coord>-1.8904 52.4862 0</coord></Track></kml>"
+    records = '[{"lat": 52.4862, "lon": -1.8904, "time": "2026-03-02T09:00:00Z"}]'
+    (by_kml,), (by_json,) = read(put(tmp_path, "a.kml", track)), read(put(tmp_path, "a.json", records))
+    assert (by_kml.family, by_json.family) == (Family.KML, Family.JSON)
+    assert by_kml.clock_us.tolist() == by_json.clock_us.tolist()
+
+
 def test_what_is_not_there_or_too_large_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotFound):
         read(tmp_path / "nowhere.srt")
