@@ -85,6 +85,12 @@ class LocatedRow:
     minor_m: float
     azimuth_deg: float
     certainty: Certainty
+    speed_mps: float | None
+    """Over two seconds; None where it can't be said. Errors hold 95 times of 100 as well."""
+    speed_error_mps: float | None
+    heading_deg: float | None
+    """None where it may as well stand."""
+    heading_error_deg: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,10 @@ class PlaceIndex(Reader):
                 row.minor_m,
                 row.azimuth_deg,
                 Certainty(row.certainty),
+                row.speed_mps,
+                row.speed_error_mps,
+                row.heading_deg,
+                row.heading_error_deg,
             )
             for row in self._all(wanted)
         ]

@@ -29,6 +29,7 @@ TRACKS = "tracks.json"
 """What TRACK calls its output with the tracks."""
 _LONGEST_WORDS = 1000
 _ROWS_AT_ONCE = 5000
+_MOTION = ("speed_mps", "speed_error_mps", "heading_deg", "heading_error_deg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,11 @@ class NewSource:
 
 @dataclass(frozen=True, slots=True)
 class NewLocated:
-    """What was seen, placed on the ground by one of the sources. Shape: (m,) each; `latlon` (m, 2), `ellipse` (m, 3)."""
+    """What was seen, placed on the ground by one of the sources.
+
+    Shape: (m,) each; `latlon` (m, 2), `ellipse` (m, 3); `motion` (m, 4): speed, its error, heading, its error, NaN where
+        they can't be said.
+    """
 
     source: int
     label: Sequence[str]
@@ -59,6 +64,7 @@ class NewLocated:
     ellipse: npt.NDArray[np.float64]
     certainty: npt.NDArray[np.uint8]
     cell: npt.NDArray[np.int64]
+    motion: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def _record_source(connection: Connection, exhibit: Exhibit, run: StepRun, numbe
 
 def _located_rows(exhibit: Exhibit, source_id: str, found: NewLocated) -> list[dict[str, Any]]:
     certainties = [CERTAINTIES[number] for number in found.certainty.tolist()]
+    motion = np.full((len(found.track), 4), np.nan) if found.motion is None else found.motion
     columns = zip(
         found.track.tolist(),
         found.at_us.tolist(),
@@ -117,6 +124,7 @@ def _located_rows(exhibit: Exhibit, source_id: str, found: NewLocated) -> list[d
         found.ellipse.tolist(),
         certainties,
         found.cell.tolist(),
+        zip(*(_plain(motion[:, column]) for column in range(4)), strict=True),
         strict=True,
     )
     return [
@@ -133,8 +141,9 @@ def _located_rows(exhibit: Exhibit, source_id: str, found: NewLocated) -> list[d
             "azimuth_deg": ellipse[2],
             "certainty": certainty.value if certainty else "",
             "cell": cell,
+            **dict(zip(_MOTION, moved, strict=True)),
         }
-        for track, at_us, label, latlon, ellipse, certainty, cell in columns
+        for track, at_us, label, latlon, ellipse, certainty, cell, moved in columns
     ]
 
 

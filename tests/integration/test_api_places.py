@@ -63,6 +63,7 @@ def flown(here: Served, maker: Person, case: Case) -> Exhibit:
         np.array([[4.0, 2.0, 30.0]]),
         np.array([2], np.uint8),
         np.array([1]),
+        np.array([[13.418, 2.06, 90.04, 8.8]]),
     )
     here.make.finish(here.make.claim(Step.LOCATE), places=NewPlaces((found,), car))
     here.make.analysed(exhibit, tracks=[track(1, "car", first=50, frames=50)])
@@ -93,6 +94,7 @@ def test_an_exhibit_tells_where_it_was_and_what_it_looked_at(here: Served, clien
     assert (blind["corners"], blind["certainty"], blind["camera"]) == (None, None, list(HERE))
     (car,) = told["located"]
     assert (car["track"], car["label"], car["ellipse"]) == (1, "car", [4.0, 2.0, 30.0])
+    assert (car["speed_mps"], car["speed_error_mps"], car["heading"], car["heading_error"]) == (13.42, 2.06, 90.0, 8.8)
     fewer = ok(client.get(f"{API}/exhibits/{flown.id}/fixes", params={"every_s": 10}))
     assert [fix["at_s"] for fix in fewer["fixes"]] == [f["at_s"] for f in fewer["footprints"]] == [0.0, 10.0]
     assert "viewed" in here.events(before)

@@ -115,6 +115,10 @@ class LocatedAnswer(Answer):
         description="Holds the truth 95 times of 100: half axes in metres, azimuth of the longer in degrees."
     )
     certainty: str
+    speed_mps: float | None = Field(description="Over two seconds; null where it can't be said.")
+    speed_error_mps: float | None = Field(description="Holds 95 times of 100, like that of the heading.")
+    heading: float | None = Field(description="Degrees clockwise from true north; null where it may as well stand.")
+    heading_error: float | None
 
     @classmethod
     def of(cls, row: LocatedRow) -> LocatedAnswer:
@@ -126,6 +130,10 @@ class LocatedAnswer(Answer):
             lon=row.longitude,
             ellipse=(round(row.major_m, 2), round(row.minor_m, 2), round(row.azimuth_deg, 1)),
             certainty=row.certainty.value,
+            speed_mps=_rounded(row.speed_mps, 2),
+            speed_error_mps=_rounded(row.speed_error_mps, 2),
+            heading=_rounded(row.heading_deg, 1),
+            heading_error=_rounded(row.heading_error_deg, 1),
         )
 
 
@@ -313,6 +321,10 @@ def _footprints(found: SourceSeen) -> list[FootprintAnswer]:
             zip(*(seconds[name].tolist() for name in ("at_us", "error_m", "seen_by", "why")), strict=True)
         )
     ]
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _places(units: Any) -> list[Any]:

@@ -128,6 +128,7 @@ def places_of(
                 ellipse=columns["ellipse"],
                 certainty=columns["certainty"],
                 cell=np.array([of_point(lat, lon) for lat, lon in columns["latlon"].tolist()], np.int64),
+                motion=columns["motion"],
             )
     return NewPlaces(tuple(sources), located, tracks)
 

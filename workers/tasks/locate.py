@@ -8,7 +8,7 @@ sidecars in their order.
 
 In `out`, for each source of fixes: `telemetry-0.parquet` … (every fix, `media.telemetry.table`) and `seconds-0.npz` (about
 one row a second, see `_seconds`). With tracks and a footprint also `located.npz`: `track`, `at_us`, `latlon`, `ellipse`,
-`certainty`.
+`certainty`, `motion` (speed, its error, heading, its error).
 
 Result: {"sources": [{"carrier": 0 for the original, 1 + n for sidecar n, "family", "dialect", "device", "zone", "fixes",
 "placed", "first_us", "last_us", "clock_first_us", "clock_last_us", "offset_us", "residual_us", "frame_synchronous",
@@ -34,6 +34,7 @@ from evidence.feet import feet
 from evidence.joining import Joined, embedded, joined
 from evidence.ports import Progress
 from evidence.sampling import longest_gap_us, sampled
+from evidence.speed import motion
 from evidence.telemetry import NO_TIME, Certainty, Flag, Quantity, Telemetry
 from evidence.wire import track_from_json
 from media.telemetry import table
@@ -206,6 +207,7 @@ def _located(telemetry: Telemetry, size_wh: tuple[int, int], path: Path) -> _Col
     first_pts = int(whole["frame_pts"][0]) if whole["frame_pts"] else 0
     stood = feet((track_from_json(value) for value in whole["tracks"]), size_wh, first_pts)
     found = geo.locate(telemetry, size_wh, stood.at_us, stood.points_xy)
+    moved = motion(telemetry, size_wh, stood.track, stood.at_us, stood.points_xy)
     good = np.array([certainty is not None for certainty in found.certainty], bool)
     return {
         "track": stood.track[good],
@@ -213,4 +215,7 @@ def _located(telemetry: Telemetry, size_wh: tuple[int, int], path: Path) -> _Col
         "latlon": found.latlon_deg[good],
         "ellipse": found.ellipse[good],
         "certainty": np.array([_NUMBER[c] for c in found.certainty if c is not None], np.uint8),
+        "motion": np.stack([moved.speed_mps, moved.speed_error_mps, moved.heading_deg, moved.heading_error_deg], axis=-1)[
+            good
+        ],
     }

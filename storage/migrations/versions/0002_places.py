@@ -118,6 +118,20 @@ def _located() -> None:
         sa.Column("minor_m", sa.Double(), nullable=False),
         sa.Column("azimuth_deg", sa.Double(), nullable=False, comment="of the long axis, clockwise from true north"),
         sa.Column("certainty", sa.Text(), nullable=False),
+        sa.Column(
+            "speed_mps",
+            sa.Double(),
+            nullable=True,
+            comment="of what was seen, over two seconds; empty where it can't be said",
+        ),
+        sa.Column("speed_error_mps", sa.Double(), nullable=True),
+        sa.Column(
+            "heading_deg",
+            sa.Double(),
+            nullable=True,
+            comment="where it moved, clockwise from true north; empty where it may as well stand",
+        ),
+        sa.Column("heading_error_deg", sa.Double(), nullable=True),
         sa.Column("cell", sa.BigInteger(), nullable=False, comment="H3, of the finest level in storage/cells.py"),
         sa.ForeignKeyConstraint(["exhibit_id"], ["exhibits.id"], name=op.f("fk_located_exhibit_id")),
         sa.ForeignKeyConstraint(
