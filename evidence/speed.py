@@ -23,6 +23,9 @@ CHANGES_SHARE = 0.1
 SIDES_95 = 1.96
 """Half of what holds 95 % of a normal distribution, in standard deviations."""
 _FOOT = 7
+_REACH_US = 1_250_000
+"""Before and after a point: points come about once a second."""
+_SHORTEST_S = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,8 @@ def motion(
     track: npt.NDArray[np.int64],
     elapsed_us: npt.NDArray[np.int64],
     points_xy: Floats,
-    window_s: float = 2.0,
 ) -> Motion:
-    """Speed and heading of each track at each of its points, over the window around it.
+    """Speed and heading of each track at each of its points, from those within a second or so before and after it.
 
     Shape: `track`, `elapsed_us`: (m,); `points_xy`: (m, 2), in any order.
     Source: first-order propagation with correlated inputs (JCGM 100:2008, 5.2): what both ends share enters as the
@@ -59,10 +61,9 @@ def motion(
     whose, at, points_xy = track[order], elapsed_us[order], points_xy[order]
     places = locate(telemetry, size_wh, at, points_xy).latlon_deg
     moves = spread(at_moments(telemetry, size_wh, at), of_picture(points_xy, size_wh))
-    before, after = _ends(whose, at, whole(places) & whole(moves), round(window_s * 5e5))
+    before, after = _ends(whose, at, whole(places) & whole(moves))
     span_s = (at[after] - at[before]) / 1e6
-    lost = span_s < window_s / 2
-    span_s[lost] = np.nan
+    span_s[span_s < _SHORTEST_S] = np.nan
     way = earth.offset_m(places[before], places[after]) / span_s[:, None]
     coarse = rounding_m(np.stack([telemetry.column(Quantity.LATITUDE), telemetry.column(Quantity.LONGITUDE)], -1))
     covariance = _apart(moves[before], moves[after], coarse) / span_s[:, None, None] ** 2
@@ -85,17 +86,17 @@ def motion(
 
 
 def _ends(
-    track: npt.NDArray[np.int64], at_us: npt.NDArray[np.int64], known: npt.NDArray[np.bool_], half_us: int
+    track: npt.NDArray[np.int64], at_us: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The first and the last known row of the same track within so much of each row; the row itself where there is none."""
+    """The first and the last known row of the same track within reach of each row; the row itself where there is none."""
     row = np.arange(len(at_us))
     before, after = row.copy(), row.copy()
     starts = np.flatnonzero(np.r_[True, np.diff(track) != 0])
     for start, end in zip(starts, [*starts[1:], len(track)], strict=True):
         own = start + np.flatnonzero(known[start:end])
         if len(own):
-            here = np.searchsorted(at_us[own], at_us[own] - half_us, "left")
-            there = np.searchsorted(at_us[own], at_us[own] + half_us, "right") - 1
+            here = np.searchsorted(at_us[own], at_us[own] - _REACH_US, "left")
+            there = np.searchsorted(at_us[own], at_us[own] + _REACH_US, "right") - 1
             before[own], after[own] = own[here], own[there]
     return before, after
 

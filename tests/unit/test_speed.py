@@ -93,6 +93,13 @@ def test_who_stands_has_no_heading_and_a_lone_or_lost_point_no_speed() -> None:
     assert len(motion(known, HD, np.zeros(0, np.int64), at[:0], points[:0]).speed_mps) == 0
 
 
+def test_points_that_come_a_little_more_seldom_than_once_a_second_have_a_speed_at_their_ends_too() -> None:
+    flown, at, points = walk(5, (3.0, 4.0))
+    slow = at * 1002 // 1000
+    found = motion(flight(5, elapsed_us=slow, frame_synchronous=True, **flown), HD, np.zeros(5, np.int64), slow, points)
+    assert found.speed_mps == pytest.approx(np.full(5, 5 / 1.002), rel=0.01)
+
+
 def test_two_tracks_are_not_mixed_and_come_in_the_order_that_they_were_asked_for() -> None:
     flown, at, points = walk(4, (0.0, 3.0))
     _, _, others = walk(4, (0.0, -3.0))
