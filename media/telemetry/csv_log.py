@@ -21,7 +21,7 @@ from evidence.errors import NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import Certainty, Family, Quantity, Telemetry
 from media.telemetry.csv_columns import Extra, Heading, Role, headings, of_a_drone
 from media.telemetry.csv_times import times
-from media.telemetry.rows import Columns, Rows
+from media.telemetry.rows import MAX_ROWS, Columns, Rows
 from media.telemetry.srt import decoded
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -113,6 +113,8 @@ def _of(table: _Table, name: str) -> Telemetry:
     sample = list(islice(table.rows, _SAMPLE))
     reading = _reading(table, sample)
     for cells in chain(sample, table.rows):
+        if len(reading.values) > MAX_ROWS:
+            break
         _take(cells, reading)
     reading.broken = table.broken
     if not len(reading.values):

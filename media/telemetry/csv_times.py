@@ -35,10 +35,13 @@ _DATE = re.compile(_DAY)
 _OF_DAY = re.compile(_CLOCK)
 _OF_DAY_COMPACT = re.compile(r"(\d{1,2})(\d{2})(\d{2})(?:[.,](\d{1,9}))?")
 _SPAN = re.compile(r"(?:(\d{1,4})\s?h\w*\s?)?(?:(\d{1,5})\s?m(?:in\w*)?\s?)?(?:(\d{1,7}(?:[.,]\d{1,9})?)\s?s\w*)?")
+_COLONS = re.compile(r"(?:\d{1,4}:)?\d{1,4}:\d{1,2}(?:[.,]\d{1,9})?")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:[.,]\d{1,12})?(?:[eE][+-]?\d{1,2})?")
 _SINCE_SOMETHING = re.compile(
     r"\b(?:elapsed|fly|flight|video|media|offset|record\w*|clip|play|since|relative|boot|seconds|t|ts)\b"
 )
+_LASTING = re.compile(r"\b(?:elapsed|fly|flight|video|media|offset|clip|play|since|relative)\b")
+"""What such a column counts in 00:01:02 is no time of day."""
 _SAID_UTC = re.compile(r"\b(?:utc|gmt|gps|unix|epoch|zulu|posix)\b")
 
 
@@ -104,7 +107,7 @@ def _kind_of(text: str, heading: Heading) -> Kind | None:
     if _DATE.fullmatch(text):
         return Kind.DATE
     if _OF_DAY.fullmatch(text):
-        return Kind.OF_DAY
+        return Kind.SPAN if _LASTING.search(heading.words) else Kind.OF_DAY
     return Kind.SPAN if _SPAN.fullmatch(text) else None
 
 
@@ -250,6 +253,9 @@ def _epoch(text: str) -> tuple[int, bool]:
 
 
 def _span(text: str) -> int:
+    if _COLONS.fullmatch(text):
+        parts = [_number(part) for part in reversed(text.split(":"))]
+        return round(sum(part * 60.0**power for power, part in enumerate(parts)) * 1e6)
     match = _SPAN.fullmatch(text)
     if match is None or not text:
         return NO_TIME

@@ -43,6 +43,16 @@ class DataStream:
     zero_us: int = 0
     frames_us: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
+    def hold_times(self) -> bool:
+        """Whether most packets have a time; then the others get that of the one before."""
+        times = np.array(self.pts_us, np.int64)
+        known = times != NO_TIME
+        if known.sum() * 2 <= len(times):
+            return False
+        last = np.maximum.accumulate(np.where(known, np.arange(len(times)), -1))
+        self.pts_us = array("q", np.where(last >= 0, times[np.maximum(last, 0)], times[np.argmax(known)]).tolist())
+        return True
+
     def elapsed_us(self, at: npt.NDArray[np.int64], clock_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The media time of what begins at these bytes; without times of its own, by its clock, laid on the frames that
         it came with. Shape: (n,)."""
@@ -109,7 +119,7 @@ def read(path: Path, max_bytes: int) -> list[DataStream]:
     for stream in streams.values():
         stream.cut = stream.cut or cut
         stream.frames_us = np.unique(np.array(frames, np.int64))
-        stream.timed = NO_TIME not in stream.pts_us
+        stream.timed = stream.hold_times()
         times = stream.frames_us if len(stream.frames_us) else np.array(stream.pts_us if stream.timed else [0], np.int64)
         stream.zero_us = int(times[0])
     return list(streams.values())

@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry, Zone
 from media.telemetry import markup
-from media.telemetry.rows import Rows, believable_us
+from media.telemetry.rows import MAX_ROWS, Rows, believable_us
 from media.telemetry.srt import decoded
 from media.telemetry.times import moment_of
 
@@ -55,6 +55,7 @@ class _Read:
     segments: list[list[_Point]] = field(default_factory=list)
     marked: list[_Point] = field(default_factory=list)
     routes: int = 0
+    points: int = 0
     damaged: str = ""
 
 
@@ -127,6 +128,10 @@ def _parsed(text: str, name: str) -> _Read:
 
 
 def _closed(kind: str, element: Element, found: _Read) -> None:
+    if kind in ("trkpt", "wpt"):
+        found.points += 1
+        if found.points > MAX_ROWS + 1:
+            return
     if kind == "trkpt":
         if not found.segments:
             found.segments.append([])

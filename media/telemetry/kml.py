@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Family, Quantity, Telemetry, Zone
 from media.telemetry import markup
-from media.telemetry.rows import Rows, believable_us
+from media.telemetry.rows import MAX_ROWS, Rows, believable_us
 from media.telemetry.srt import decoded
 from media.telemetry.times import moment_of
 
@@ -53,6 +53,9 @@ class _Read:
         if shape.point and shape.whens:
             self.points.append((shape.whens[0], shape.point[0], shape.mode))
         self.lines += [(NO_TIME, place, shape.mode) for place in shape.line]
+        for rows in (self.tracks, self.points, self.lines):
+            # One more than is taken, so that it is said.
+            del rows[MAX_ROWS + 1 :]
 
 
 def read(path: Path) -> Telemetry:

@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from evidence.telemetry import NO_TIME, Certainty, Family, Flag, Quantity, Targe
 from media.telemetry import attitude, data_stream, klv, misb_targets
 from media.telemetry import misb_tags as t
 from media.telemetry.checks import checked
-from media.telemetry.rows import Columns, believable_us, elapsed_of
+from media.telemetry.rows import MAX_ROWS, TOO_MANY, Columns, believable_us, elapsed_of
 
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_TARGETS = 200_000
+_MAX_UNREAD = 1_000
+"""Different tags that are counted: the standard has 143."""
 _SYNCHRONOUS = 0.5
 """From how many of the sets on must lie on the very time of a frame to be called frame-synchronous: nearly all do, or
 next to none."""
@@ -51,7 +54,7 @@ def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
     """
     found = klv.Found()
     reading = _Reading()
-    for _, content in klv.packets(data, found):
+    for _, content in islice(klv.packets(data, found), MAX_ROWS):
         reading.take(content)
     return reading.telemetry(elapsed_of(reading.clock_us), found, name)
 
@@ -60,7 +63,7 @@ def _of_stream(stream: data_stream.DataStream, name: str) -> Telemetry:
     found = klv.Found()
     reading = _Reading()
     at = []
-    for start, content in klv.packets(bytes(stream.data), found):
+    for start, content in islice(klv.packets(bytes(stream.data), found), MAX_ROWS):
         reading.take(content)
         at.append(start)
     elapsed = stream.elapsed_us(np.array(at, np.int64), reading.clock_us)
@@ -104,7 +107,7 @@ class _Reading:
                 self._texts.setdefault(tag, value[:127].decode("utf-8", "replace").strip("\0 "))
             elif tag == t.VMTI:
                 vmti = value
-            elif tag != 1:
+            elif tag != 1 and (tag in self._unread or len(self._unread) < _MAX_UNREAD):
                 self._unread[tag] += 1
         self._cut += content.cut
         self._take_targets(vmti, numbers)
@@ -154,7 +157,7 @@ class _Reading:
         return "ST 0601" + (f".{said[0]}" if len(said) == 1 else "")
 
     def _said(self) -> list[str]:
-        said = []
+        said = [TOO_MANY] if len(self.tags) >= MAX_ROWS else []
         if self._cut:
             said.append(f"{self._cut} sets end within an item")
         if self._cut_targets:

@@ -19,7 +19,7 @@ import pynmea2
 
 from evidence.errors import NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry, Zone
-from media.telemetry.rows import Rows, elapsed_of, micros
+from media.telemetry.rows import MAX_ROWS, Rows, elapsed_of, micros
 from media.telemetry.srt import decoded
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -72,7 +72,7 @@ class _Reading:
 
     def close(self) -> None:
         epoch, self.epoch = self.epoch, _Epoch()
-        if not epoch.said:
+        if not epoch.said or len(self.epochs) > MAX_ROWS:
             return
         now = epoch.of_day_us
         last = self.ticks[-1] if self.ticks else None

@@ -15,9 +15,15 @@ from media.telemetry.checks import checked
 
 Key = TypeVar("Key", bound=Quantity | int)
 
+MAX_ROWS = 1_000_000
+"""Nine hours at 30 a second. A file of nothing but the shortest of rows would need more memory than a recording does."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400 * 1_000_000
 _FIRST_US, _LAST_US = -_DAY_US * 365 * 10, _DAY_US * 365 * 200
+
+
+TOO_MANY = f"only the first {MAX_ROWS:,} fixes were read"
 
 
 class Columns(Generic[Key]):
@@ -55,6 +61,7 @@ class Rows:
         self._elapsed_us = array("q")
         self._clock_us = array("q")
         self._flags = bytearray()
+        self._cut = False
 
     def __len__(self) -> int:
         return len(self.values)
@@ -62,7 +69,10 @@ class Rows:
     def add(
         self, values: Mapping[Quantity, float], *, clock_us: int = NO_TIME, elapsed_us: int | None = None, fix: bool = True
     ) -> None:
-        """`fix`: False when the receiver itself says that it has none."""
+        """`fix`: False when the receiver itself says that it has none. What comes after `MAX_ROWS` is dropped and said."""
+        if len(self.values) >= MAX_ROWS:
+            self._cut = True
+            return
         self.values.add(values)
         self._clock_us.append(clock_us)
         self._elapsed_us.append(NO_TIME if elapsed_us is None else elapsed_us)
@@ -97,7 +107,7 @@ class Rows:
                 flags=np.frombuffer(bytes(self._flags), np.uint8)[order],
                 columns=columns,
                 certainty={q: c for q, c in (certainty or {}).items() if q in columns},
-                warnings=tuple(warnings),
+                warnings=(*warnings, *([TOO_MANY] if self._cut else [])),
             )
         )
 

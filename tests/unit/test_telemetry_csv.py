@@ -191,6 +191,8 @@ def test_date_and_time_in_two_columns_belong_together() -> None:
 
 def test_elapsed_time_in_words_and_without_a_unit() -> None:
     assert read("lat|lon|Fly time", "52|1|1m 2.5s", "52|1|1h 0m 3s").elapsed_us.tolist() == [62_500_000, 3_603_000_000]
+    assert read("lat|lon|Elapsed time", "52|1|00:01:02.5", "52|1|00:01:03").elapsed_us.tolist() == [62_500_000, 63_000_000]
+    assert read("lat|lon|Video time", "52|1|1:02", "52|1|1:03").elapsed_us.tolist() == [62_000_000, 63_000_000]
     found = read("lat|lon|time", "52|1|100", "52|1|140", "52|1|180")
     assert found.elapsed_us.tolist() == [100_000, 140_000, 180_000]
     assert found.warnings == ("the time has no unit: taken as milliseconds",)
