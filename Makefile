@@ -28,7 +28,7 @@ ifneq ($(wildcard $(SCORERS)),)
 export EXHIBIT_EVAL ?= $(abspath $(SCORERS))
 endif
 
-.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality bench odd
+.PHONY: help setup demo up test e2e check format pictures lock tree clean minio quality bench odd telemetry
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -103,6 +103,9 @@ quality: setup $(CACHE)/quality/scorers/.ready ## leaks and over-redaction as sh
 ODD ?=
 odd: setup ## odd media through analyse and redact, into docs/odd-media.md: an hour (ODD=--quick: minutes, without the networks)
 	@$(BIN)/python -m tests.odd_media $(ODD) $(SHARED)/odd
+
+telemetry: setup ## every telemetry file of the test collection, into docs/telemetry.md
+	@$(BIN)/python -m tests.telemetry_page $(SHARED)/telemetry
 
 lock: | $(BIN)/uv ## choose versions anew from requirements/*.in
 	cd requirements && for f in runtime dev scorers; do ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header \
