@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evidence.clock import Correction, by_satellites, corrected_us
+from evidence.lag import residual
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry
 
 _OWN_TIME_LINE = frozenset({Family.DJI_SRT})
@@ -16,8 +17,10 @@ _NOTABLE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A source on its video's time line. Units: microseconds; `residual_us` by how much both time lines differ at the end,
-    None where that can't be measured."""
+    """A source on its video's time line.
+
+    Units: microseconds; `residual_us`: how much later the video ends than the fixes do, None where that can't be measured.
+    """
 
     telemetry: Telemetry
     offset_us: int
@@ -28,8 +31,9 @@ class Joined:
 
 def embedded(telemetry: Telemetry, duration_us: int | None) -> Joined:
     """A source that its video carries: one time line, whose end is compared."""
-    residual = None if duration_us is None else _residual_us(telemetry, duration_us)
-    return Joined(telemetry, 0, residual, _of_residual(residual))
+    length_s = residual(telemetry, duration_us).length_s
+    residual_us = None if length_s is None else round(length_s * 1e6)
+    return Joined(telemetry, 0, residual_us, _of_residual(residual_us))
 
 
 def joined(
@@ -78,14 +82,6 @@ def _meets(telemetry: Telemetry, offset_us: int, duration_us: int) -> bool:
 def _shifted(telemetry: Telemetry, offset_us: int) -> Telemetry:
     targets = tuple(replace(target, elapsed_us=target.elapsed_us + offset_us) for target in telemetry.targets)
     return replace(telemetry, elapsed_us=telemetry.elapsed_us + offset_us, targets=targets)
-
-
-def _residual_us(telemetry: Telemetry, duration_us: int) -> int | None:
-    """How much later the video ends than the fixes do, the last of which lasts as long as they do mostly."""
-    if len(telemetry) < 2:
-        return None
-    usual = int(np.median(np.diff(telemetry.elapsed_us)))
-    return duration_us - int(telemetry.elapsed_us[-1]) - usual
 
 
 def _of_residual(residual_us: int | None) -> tuple[str, ...]:
