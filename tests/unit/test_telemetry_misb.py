@@ -14,7 +14,7 @@ from pyproj import Geod
 
 from evidence.errors import ExhibitError, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Flag, Quantity, Target, Telemetry, Zone
-from media.telemetry import misb
+from media.telemetry import misb, misb_tags
 from tests import klv_making as making
 
 Q = Quantity
@@ -67,6 +67,39 @@ def test_full_corners_attitudes_and_heights_come_before_the_short_ones() -> None
     near(found, Q.PLATFORM_PITCH, -27.5, 1e-6)
     near(found, Q.PLATFORM_ROLL, 66.0, 1e-6)
     near(found, Q.HEIGHT_ELLIPSOID, 25_000.0, 0.01)
+
+
+EXAMPLES = {
+    5: ("71c2", 159.974365), 6: ("fd3d", -0.431531724), 7: ("08b8", 3.40586566), 13: ("5595b66d", 60.1768229669783),
+    14: ("5b5360c4", 128.426759042045), 15: ("c221", 14190.7195), 16: ("cd9c", 144.571298), 17: ("d917", 152.643626),
+    18: ("724a0a20", 160.719211474396), 19: ("87f84b86", -168.792324833941), 20: ("7dc55ece", 176.865437690572),
+    21: ("03830926", 68590.983298744), 22: ("1281", 722.819867), 23: ("f101a229", -10.5423886331461),
+    24: ("14bc082b", 29.1578901229230), 25: ("34f3", 3216.03723), 51: ("d3fe", -61.8878750), 75: ("c221", 14190.7195),
+    96: ("00d92a", 13898.5), 104: ("2f921e", 23456.234), 112: ("1f40", 125.0), 113: ("05f5", 2150.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tag", EXAMPLES)
+def test_the_standards_own_examples_are_met(tag: int) -> None:
+    """Source: MISB ST 0601, the example under each tag."""
+    value, expected = EXAMPLES[tag]
+    found = misb_tags.SCALES[tag].number(bytes.fromhex(value))
+    assert (
+        found == pytest.approx(expected, rel=2e-8, abs=1e-7) if tag not in (96, 104) else abs((found or 0) - expected) < 0.1
+    )
+
+
+def test_the_standards_examples_of_target_offsets_are_met() -> None:
+    """Source: MISB ST 0903, tags 10 and 11 of a VTarget pack."""
+    assert misb_tags.OFFSET_SCALE.number(bytes.fromhex("3a6667")) == pytest.approx(10.0, abs=1e-5)
+    assert misb_tags.OFFSET_SCALE.number(bytes.fromhex("3e6667")) == pytest.approx(12.0, abs=1e-5)
+
+
+def test_special_values_of_a_mapped_range_are_nothing_known() -> None:
+    """Source: MISB ST 1201: the highest bit with others behind it is infinity, NaN or reserved."""
+    scale = misb_tags.Imapb(0, 360)
+    assert all(np.isnan(scale.number(bytes.fromhex(v)) or 0) for v in ("d000", "e800", "c800", "ffff"))
+    assert scale.number(b"") is None
 
 
 def test_an_error_indicator_is_nothing_known() -> None:
