@@ -65,9 +65,13 @@ def read(path: Path) -> Telemetry:
         return read_bytes(path.read_bytes(), path.name)
     for stream in data_stream.read(path, MAX_BYTES):
         if stream.data.startswith(b"DEVC"):
-            warnings = [stream.cut] if stream.cut else []
-            return _telemetry(list(_payloads(stream)), path.name, warnings)
+            return of_stream(stream, path.name)
     raise UnsupportedMedia(f"{path.name} carries no GoPro metadata")
+
+
+def of_stream(stream: data_stream.DataStream, name: str) -> Telemetry:
+    """Payloads on the media time of the recording that the stream is of. Raises: UnsupportedMedia."""
+    return _telemetry(list(_payloads(stream)), name, [stream.cut] if stream.cut else [])
 
 
 def read_bytes(data: bytes, name: str = "the file") -> Telemetry:

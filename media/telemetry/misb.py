@@ -43,7 +43,7 @@ def read(path: Path) -> Telemetry:
     streams = data_stream.read(path, MAX_BYTES)
     for stream in streams:
         if klv.UAS_LOCAL_SET in stream.data:
-            return _of_stream(stream, path.name)
+            return of_stream(stream, path.name)
     raise UnsupportedMedia(f"{path.name} carries no MISB ST 0601 metadata")
 
 
@@ -59,7 +59,8 @@ def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
     return reading.telemetry(elapsed_of(reading.clock_us), found, name)
 
 
-def _of_stream(stream: data_stream.DataStream, name: str) -> Telemetry:
+def of_stream(stream: data_stream.DataStream, name: str) -> Telemetry:
+    """Sets on the media time of the recording that the stream is of. Raises: UnsupportedMedia."""
     found = klv.Found()
     reading = _Reading()
     at = []

@@ -126,10 +126,10 @@ def _of_streams(path: Path) -> Iterator[Callable[[], Telemetry]]:
     for stream in _others(path):
         if klv.UAS_LOCAL_SET in stream.data and Family.MISB not in families:
             families.add(Family.MISB)
-            yield lambda: misb.read(path)
+            yield partial(misb.of_stream, stream, path.name)
         elif stream.data.startswith(b"DEVC") and Family.GPMF not in families:
             families.add(Family.GPMF)
-            yield lambda: gpmf.read(path)
+            yield partial(gpmf.of_stream, stream, path.name)
         elif embedded.looks_like_text(stream):
             yield partial(dji.read_cues, list(embedded.cues_of_stream(stream)))
 

@@ -58,6 +58,15 @@ def test_every_value_comes_out_as_it_went_in_to_its_last_step() -> None:
     assert found.placed.all()
 
 
+@given(st.floats(-89.9, 89.9), st.floats(-180, 180), st.floats(0, 359), st.floats(-19, 19), st.floats(-900, 19_000))
+def test_any_place_and_attitude_comes_back(latitude: float, longitude: float, yaw: float, pitch: float, sea: float) -> None:
+    said = {13: latitude, 14: longitude, 5: yaw, 6: pitch, 15: sea}
+    found = of({**PLAIN, **said})
+    for tag, value in said.items():
+        if tag not in (13, 14) or found.placed.all():
+            near(found, STRAIGHT[tag], value, making.step_of(tag))
+
+
 def test_full_corners_attitudes_and_heights_come_before_the_short_ones() -> None:
     full: dict[int, making.Value] = {82: 52.5, 83: -1.9, 90: -27.5, 91: 66.0, 104: 25_000.0}
     found = of({**PLAIN, **full})
