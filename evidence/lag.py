@@ -157,14 +157,14 @@ def by_way(first: Way, second: Way, search_s: float = 120.0, noise_m: float = 10
     return Disagreement(offset, error, int(common[best]), abs(offset) - error > math.hypot(first.error_s, second.error_s))
 
 
-def moment_at(at_us: Integers, utc_us: Integers, wanted_us: int) -> int | None:
-    """UTC at a moment of media time, from the nearest fix that tells a time; None where none does.
+def moment_at(at_us: Integers, utc_us: Integers, wanted_us: int) -> int:
+    """UTC at a moment of media time, from the nearest fix that tells a time.
 
-    Shape: `at_us`, `utc_us`: (n,). Units: microseconds.
+    Shape: `at_us`, `utc_us`: (n,). Units: microseconds. Raises: ValueError where none does.
     """
     known = np.flatnonzero(utc_us != NO_TIME)
     if not len(known):
-        return None
+        raise ValueError("no fix tells a time")
     nearest = known[np.argmin(np.abs(at_us[known] - wanted_us))]
     return int(utc_us[nearest]) + wanted_us - int(at_us[nearest])
 

@@ -54,13 +54,14 @@ def places(context: Context, who: SignedIn, exhibit_id: str, *, every_s: int = 1
     """Where an exhibit was and what it looked at, from those of its sources whose file he may see."""
     exhibit = find_exhibit(context, who, Act.SEE_EXHIBIT, exhibit_id)
     looked(context, who, f"fixes:{exhibit.id}", exhibit=exhibit)
+    return PlacesSeen(exhibit, sources_seen(context, who, exhibit, every_s), context.index.located(exhibit.id))
+
+
+def sources_seen(context: Context, who: SignedIn, exhibit: Exhibit, every_s: int = 1) -> list[SourceSeen]:
+    """Of an exhibit that he may see, those sources whose file he may see too. Whoever asks has it logged."""
     sources = context.index.sources(exhibit.id, seen_by=who.user)
     corrections = newest(context.index.corrections([source.carrier_id for source in sources]))
-    return PlacesSeen(
-        exhibit,
-        [_source_seen(context, source, corrections, every_s) for source in sources],
-        context.index.located(exhibit.id),
-    )
+    return [_source_seen(context, source, corrections, every_s) for source in sources]
 
 
 def sightings(context: Context, who: SignedIn, shape: Shape, query: Query, case: str = "") -> Sequence[Seen]:

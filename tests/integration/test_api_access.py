@@ -32,6 +32,7 @@ PATCH  /cases/{case}                             nnf      nny           nny     
 PUT    /cases/{case}/members/{user}              nnf      nny           nny         fff      nny
 DELETE /cases/{case}/members/{user}              nnf      nny           nny         fff      nny
 GET    /cases/{case}/exhibits                    nny      nny           nny         fff      nny
+GET    /cases/{case}/clocks                      nny      nny           nny         fff      nny
 GET    /cases/{case}/audit                       nnf      nny           nny         yyy      nny
 POST   /cases/{case}/exports                     nnf      nny           nny         fff      nny
 GET    /cases/{case}/exports                     nnf      nny           nny         fff      nny
@@ -45,6 +46,7 @@ GET    /exhibits/{exhibit}/clips                 nyn      nyy           nyy     
 GET    /exhibits/{exhibit}/fixes                 nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/pairs                 nyn      nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/clock                 nyn      nyy           nyy         nnn      nyy
+GET    /exhibits/{exhibit}/clock/against/{exhibit} nyn    nyy           nyy         nnn      nyy
 GET    /exhibits/{exhibit}/audit                 nfn      nfy           nfy         yyy      nfy
 POST   /exhibits/{exhibit}/steps/proxy/retry     nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/steps/proxy/cancel    nfn      nfy           nfy         nnn      nfy

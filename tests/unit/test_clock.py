@@ -236,7 +236,8 @@ def test_a_stop_another_place_or_no_common_time_shows_nothing() -> None:
 def test_utc_at_a_moment_is_that_of_the_nearest_fix_that_tells_a_time() -> None:
     at, utc = np.array([0, 10, 20, 30]), np.array([NO_TIME, 1010, 1021, NO_TIME])
     assert [lag.moment_at(at, utc, wanted) for wanted in (0, 14, 16, 35)] == [1000, 1014, 1017, 1036]
-    assert lag.moment_at(at[:1], utc[:1], 5) is None
+    with pytest.raises(ValueError, match="no fix"):
+        lag.moment_at(at[:1], utc[:1], 5)
 
 
 def test_a_straight_line_at_even_pace_fits_only_where_its_places_do() -> None:

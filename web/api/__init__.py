@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from evidence.errors import NotFound
-from web.api import cases, exhibits, places, search, sessions
+from web.api import cases, clocks, exhibits, places, search, sessions
 from web.api.answers import API, Answer
 from web.context import ANYONE, asks
 from web.problems import KINDS, slug
@@ -32,7 +32,7 @@ def problem_kind(name: str) -> ProblemKind:
 def api_router() -> APIRouter:
     """Every JSON route."""
     router = APIRouter(prefix=API)
-    for module in (sessions, cases, exhibits, places, search):
+    for module in (sessions, cases, exhibits, places, clocks, search):
         router.include_router(module.router)
     router.include_router(problems)
     return router
