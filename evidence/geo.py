@@ -221,6 +221,8 @@ def spread(look: Sight, points: Floats) -> Floats:
         foot[:, axis] = FOOT_SHARE
         there, back = (look.ground((points + by)[:, None])[:, 0] for by in (foot, -foot))
         result[:, 7 + axis] = (earth.offset_m(base, there) - earth.offset_m(base, back)) / 2
+    # The middle of the picture can be placed without a field of view; its place doesn't hang on it.
+    result[~np.isfinite(look.half_width) & whole(base), 6:] = 0.0
     return result
 
 

@@ -251,6 +251,7 @@ def test_without_a_field_of_view_a_usual_one_is_taken_for_dji_and_only_the_middl
     assert np.isnan(other.corners_deg).all()
     assert np.isfinite(other.centre_deg).all()
     assert "only the middle" in other.why[0]
+    assert 5 < other.error_m[0] < 15
 
 
 def test_corners_that_the_file_brings_are_taken_as_they_are() -> None:
