@@ -76,9 +76,9 @@ _NOT_OURS = re.compile(
     r"|distance|tripod|waypoint|poi|rate|acc [xyz]|accel\w*|gyro\w*|mag [xyz]|mag mod|air ?speed|ias|tas)\b"
 )
 _HOME = re.compile(r"\b(?:home|hp|home ?point|take ?off point|launch)\b")
-_LATITUDE = re.compile(r"\b(?:lat|latitude)\b")
-_LONGITUDE = re.compile(r"\b(?:lon|long|lng|longitude|longtitude)\b")
-_HEIGHT = r"\b(?:alt|altitude|height|elev|elevation|ele)\b"
+LATITUDE = re.compile(r"\b(?:lat|latitude|latitud|latitudine|breitengrad|breite|breedtegraad)\b")
+LONGITUDE = re.compile(r"\b(?:lon|long|lng|longt?itude|longitud|longitudine|l(?:ä|ae)nge(?:ngrad)?|lengtegraad)\b")
+_HEIGHT = r"\b(?:alt|altitude|height|elev|elevation|ele|altitud|h(?:ö|oe)he)\b"
 
 
 def _along(axis: str, letter: str, word: str) -> str:
@@ -89,9 +89,9 @@ def _along(axis: str, letter: str, word: str) -> str:
 _RULES: tuple[tuple[str, Role], ...] = (
     (r"\b(?:h ?dop|dop|pdop|dilution)\b", Extra.DILUTION),
     (r"\b(?:v ?acc|vertical accuracy|accuracy vertical|altitude accuracy|epv)\b", Q.ACCURACY_VERTICAL),
-    (r"\b(?:h ?acc|horizontal accuracy|accuracy|eph|precision)\b", Q.ACCURACY_HORIZONTAL),
+    (r"\b(?:h ?acc|horizontal accuracy|accuracy|eph)\b", Q.ACCURACY_HORIZONTAL),
     (r"\b(?:satellites?|sats?|sat count|num ?sats?|gps num|nsv|sv)\b", Extra.SATELLITES),
-    (r"\b(?:fix|fix type|gps status|gps valid|fix valid)$", Extra.FIX),
+    (r"\b(?:fix|fix type|gps status|valid)$", Extra.FIX),
     (r"^(?:n s|lat(?:itude)? (?:hemisphere|dir|direction|ref|n s))$", Extra.LATITUDE_SIDE),
     (r"^(?:e w|lon(?:g|gitude)? (?:hemisphere|dir|direction|ref|e w))$", Extra.LONGITUDE_SIDE),
     (r"^(?:gps )?(?:coordinates?|location|position|lat lon(?:g)?|lat lng|latlng|latitude longitude)$", Extra.BOTH),
@@ -104,7 +104,7 @@ _RULES: tuple[tuple[str, Role], ...] = (
     (_along("x", "n", "north"), Extra.NORTH_SPEED),
     (_along("y", "e", "east"), Extra.EAST_SPEED),
     (_along("z", "d", "down"), Extra.DOWN_SPEED),
-    (r"(?:^|\b)(?:h ?speed|ground ?speed|speed|velocity|spd|sog|gs)$", Q.SPEED),
+    (r"(?:^|\b)(?:h ?speed|ground ?speed|speed|velocity|spd|sog|gs|geschwindigkeit|vitesse|velocidad)$", Q.SPEED),
     (r"\b(?:speed|velocity)\b(?: over ground| 2d| gps| horizontal)$", Q.SPEED),
     (rf"(?=.*{_HEIGHT})(?=.*\b(?:ellipsoid\w*|hae|wgs ?84|gnss)\b)", Q.HEIGHT_ELLIPSOID),
     (rf"(?=.*(?:{_HEIGHT}|sea))(?=.*\b(?:msl|amsl|asl|sea ?level|sea|abs|absolute|orthometric)\b)", Q.HEIGHT_SEA),
@@ -120,6 +120,7 @@ _RULES: tuple[tuple[str, Role], ...] = (
     (r"\b(?:is ?video|is ?taking ?video|is ?recording|recording|video ?recording)$", Extra.RECORDING),
     (r"^(?:details )?(?:aircraft name|drone (?:type|model)|model|(?:device|camera)(?: id| name| model)?)$", Extra.DEVICE),
     (r"\b(?:time|date|date ?time|timestamp|utc|epoch|seconds|elapsed|clock|(?:recorded|created) at)\b", Extra.TIME),
+    (r"\b(?:zeit|uhrzeit|datum|fecha|hora|heure)\b", Extra.TIME),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), role) for pattern, role in _RULES)
 _DRONE = re.compile(r"\b(?:gimbal|osd|rc|flyc\w*|home|drone|aircraft|uav|imu|propeller|fly ?time|flight|ascent|take ?off)\b")
@@ -150,7 +151,8 @@ class Heading:
     @property
     def tick_us(self) -> float | None:
         """Microseconds in one of its units of time, if it says one."""
-        return _TIMES.get(self.unit)
+        # GoPro's own export counts in milliseconds under this name.
+        return _TIMES.get(self.unit, 1e3 if self.words == "cts" else None)
 
 
 _SPEED_ROLES: frozenset[Role] = frozenset({Q.SPEED, Q.CLIMB, Extra.NORTH_SPEED, Extra.EAST_SPEED, Extra.DOWN_SPEED})
@@ -164,18 +166,24 @@ def heading(place: int, text: str) -> Heading:
     """Source of the words: the logs of DJI (FlightReader, DatCon, ExifTool), Airdata, Litchi, Autel, MAVLink and of
     body-worn cameras' exports; the rule is meant for the next one."""
     text = text.strip().strip("\ufeff'\"")[:200]
-    brackets = [inner for inner in re.findall(r"[\[({]([^\])}]{0,40})[\])}]", text) if not inner.strip().isdigit()]
     bare = re.sub(r"[\[({][^\])}]{0,40}[\])}]", " ", text)
-    bare = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)(?=[A-Z][a-z])", lambda m: f"{m[1]} {m[2]}" if m[1] else f"{m[3]} ", bare)
-    words, unit = " ".join(re.findall(r"[a-z0-9]+", bare.lower())), ""
-    if brackets:
-        inside = re.findall(r"[a-z0-9]+", brackets[-1].lower())
-        unit = next((u for u in ("".join(inside), *inside) if u in _UNITS), "")
-        # `[local]`, `(UTC)` and the rest of `(ft MSL)` are words, not units.
-        words = " ".join([words, *(word for word in inside if not unit or unit not in (word, "".join(inside)))])
+    parts, unit = _cut(bare), ""
+    for inside in map(_cut, re.findall(r"[\[({]([^\])}]{0,40})[\])}]", text)):
+        # `[m/s]` is a unit; `[local]`, `(Lat.)` and the rest of `(ft MSL)` are words; `(0)` and `[360]` are neither.
+        joined = "".join(inside)
+        found = [joined] if joined in _UNITS else [word for word in inside if word in _UNITS][:1]
+        unit = found[0] if found else unit
+        parts += [word for word in inside if joined not in _UNITS and word not in found and not word.isdigit()]
+    words = " ".join(parts)
     if not unit:
         words, unit = _unit_behind(words)
-    return Heading(place, words, unit, _role(words, unit))
+    return Heading(place, words, unit, _role(words))
+
+
+def _cut(text: str) -> list[str]:
+    """Words in small letters, also of camelCase."""
+    text = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)(?=[A-Z][a-z])", lambda m: f"{m[1]} {m[2]}" if m[1] else f"{m[3]} ", text)
+    return re.findall(r"[^\W_]+", text.lower())
 
 
 def _unit_behind(words: str) -> tuple[str, str]:
@@ -188,19 +196,19 @@ def _unit_behind(words: str) -> tuple[str, str]:
     return words, ""
 
 
-def _role(words: str, unit: str) -> Role | None:
+def _role(words: str) -> Role | None:
     home = _HOME.search(words)
     if _NOT_OURS.search(words) and not home:
         return None
     side = re.search(r"\b(?:hemisphere|dir|direction|ref|accuracy|error)\b", words)
-    if _LATITUDE.search(words) and not _LONGITUDE.search(words) and not side:
+    if LATITUDE.search(words) and not LONGITUDE.search(words) and not side:
         return Q.HOME_LATITUDE if home else Q.LATITUDE
-    if _LONGITUDE.search(words) and not _LATITUDE.search(words) and not side:
+    if LONGITUDE.search(words) and not LATITUDE.search(words) and not side:
         return Q.HOME_LONGITUDE if home else Q.LONGITUDE
     found = next((role for pattern, role in _COMPILED if pattern.search(words)), None)
     if home and not re.search(r"\b(?:above|from|over) ", words):
         return None
-    if found is None and unit in ("s", "ms", "seconds", "milliseconds") and words in ("t", "ts"):
+    if found is None and words in ("t", "ts", "cts"):
         return Extra.TIME
     return found
 
@@ -210,4 +218,4 @@ def headings(cells: Sequence[str]) -> list[Heading]:
 
 
 def of_a_drone(found: Sequence[Heading]) -> bool:
-    return any(_DRONE.search(h.words) for h in found)
+    return any(_DRONE.search(h.words) or h.role is Q.PLATFORM_ROLL for h in found)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from evidence.errors import NotFound, TooLarge, UnsupportedMedia
 from evidence.telemetry import Certainty, Family, Quantity, Telemetry
-from media.telemetry.csv_columns import Extra, Heading, Role, headings, of_a_drone
+from media.telemetry.csv_columns import LATITUDE, LONGITUDE, Extra, Heading, Role, headings, of_a_drone
 from media.telemetry.csv_times import times
 from media.telemetry.rows import MAX_ROWS, Columns, Rows
 from media.telemetry.srt import decoded
@@ -180,7 +180,7 @@ def _paired(found: Sequence[Heading]) -> tuple[Heading, Heading] | None:
     for latitude in found:
         for longitude in found:
             if latitude.role is Q.LATITUDE and longitude.role is Q.LONGITUDE:
-                rest = [re.sub(r"\b(?:lat|lon|long|lng|latitude|longt?itude)\b", "", h.words) for h in (latitude, longitude)]
+                rest = [LATITUDE.sub("", LONGITUDE.sub("", h.words)) for h in (latitude, longitude)]
                 if rest[0] == rest[1]:
                     return latitude, longitude
     return None

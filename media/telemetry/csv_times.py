@@ -24,7 +24,7 @@ _CLOCK = (
     r"\s?(?P<half>[AaPp]\.?[Mm]\.?)?\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 )
 _DAY = (
-    r"(?:(?P<y1>\d{4})[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})|(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y2>\d{4}|\d{2})"
+    r"(?:(?P<y1>\d{4})[-/.:](?P<m1>\d{1,2})[-/.:](?P<d1>\d{1,2})|(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y2>\d{4}|\d{2})"
     r"|(?P<d3>\d{1,2})[ -](?P<n3>[A-Za-z]{3})[a-z]*[ ,-]+(?P<y3>\d{4})"
     r"|(?P<n4>[A-Za-z]{3})[a-z]*[ .]+(?P<d4>\d{1,2}),? (?P<y4>\d{4})"
     r"|(?P<y5>(?:19|20)\d{2})(?P<m5>\d{2})(?P<d5>\d{2}))"
@@ -176,11 +176,12 @@ def _unwrapped(of_day: Sequence[int]) -> npt.NDArray[np.int64]:
 
 
 def _month_first(texts: Sequence[str], warnings: list[str]) -> bool:
-    """Whether 3/2/2026 is the second of March: only where a number tells; else the day comes first, as it does here."""
+    """Whether 3/2/2026 is the second of March: only where a number tells; else the day comes first, as it does here (and
+    wherever dots stand between)."""
     first = second = 0
     for text in texts:
         match = _DATE.match(text)
-        if match and match["a"]:
+        if match and match["a"] and "." not in match[0]:
             first, second = max(first, int(match["a"])), max(second, int(match["b"]))
     if first and first <= 12 and second <= 12:
         warnings.append("dates like 3/2/2026 are taken as day, month, year; nothing in the file tells")

@@ -68,6 +68,12 @@ def said(found: Telemetry, row: int = 0) -> dict[Quantity, float]:
         ("HOME.latitude", Q.HOME_LATITUDE, 1),
         ("gpsNum", Extra.SATELLITES, 1),
         ("isTakingVideo", Extra.RECORDING, 1),
+        ("GPS (Lat.) [deg]", Q.LATITUDE, 1),
+        ("GPS (Alt.) [m]", Extra.PLAIN_ALTITUDE, 1),
+        ("GPS (2D speed) [m/s]", Q.SPEED, 1),
+        ("vel_n_m_s", Extra.NORTH_SPEED, 1),
+        ("Längengrad", Q.LONGITUDE, 1),
+        ("Geschwindigkeit (km/h)", Q.SPEED, 1 / 3.6),
     ],
 )
 def test_headings_are_recognised_in_many_spellings(text: str, role: Role, factor: float) -> None:
@@ -168,6 +174,7 @@ TIMES = [
     ("Recorded At", "2 Mar 2026 9:00 pm", micros(2026, 3, 2, 21), Zone.LOCAL),
     ("Local time", "Mar 2, 2026 12:00:00 AM", micros(2026, 3, 2), Zone.LOCAL),
     ("time", "20260302T090000.250", micros(2026, 3, 2, 9) + 250_000, Zone.LOCAL),
+    ("DateTimeOriginal", "2026:03:02 09:00:00", micros(2026, 3, 2, 9), Zone.LOCAL),
     ("time", "25/12/26 23:59", micros(2026, 12, 25, 23, 59), Zone.LOCAL),
     ("time", "12/25/2026 23:59", micros(2026, 12, 25, 23, 59), Zone.LOCAL),
     ("time", "31/02/2026 23:59", NO_TIME, Zone.LOCAL),
@@ -178,6 +185,25 @@ TIMES = [
 def test_dates_are_read_in_any_usual_spelling(name: str, text: str, expected: int, zone: Zone) -> None:
     found = read(f"lat;lon;{name}".replace(";", "|"), f"52|1|{text}", separator="\t")
     assert (found.clock_us[0], found.zone) == (expected, zone)
+
+
+def test_gopros_own_export_and_a_ground_stations_log() -> None:
+    camera = read(
+        "cts|date|GPS (Lat.) [deg]|GPS (Long.) [deg]|GPS (Alt.) [m]|GPS (2D speed) [m/s]|GPS (3D speed) [m/s]|fix|precision",
+        "0|2026-03-02T09:00:00.000Z|52.4862|-1.8904|140|1|2|3|150",
+        "55|2026-03-02T09:00:00.055Z|52.4862|-1.8904|140|1|2|0|9999",
+    )
+    assert camera.elapsed_us.tolist() == [0, 55_000]
+    assert camera.placed.tolist() == [True, False]
+    assert said(camera) == {Q.LATITUDE: 52.4862, Q.LONGITUDE: -1.8904, Q.HEIGHT_SEA: 140, Q.SPEED: 1}
+    station = read(
+        "Timestamp|roll|pitch|heading|groundSpeed|altitudeRelative|altitudeAMSL|gps.lat|gps.lon|gps.hdop|gps.count",
+        "2026-03-02 09:00:00.100|0.1|0.2|90|3|10|120|52.4862|-1.8904|0.8|14",
+    )
+    assert said(station) == {
+        Q.LATITUDE: 52.4862, Q.LONGITUDE: -1.8904, Q.HEIGHT_TAKEOFF: 10, Q.HEIGHT_SEA: 120, Q.ACCURACY_HORIZONTAL: 4,
+        Q.PLATFORM_YAW: 90, Q.PLATFORM_PITCH: 0.2, Q.PLATFORM_ROLL: 0.1, Q.SPEED: 3,
+    }  # fmt: skip
 
 
 def test_date_and_time_in_two_columns_belong_together() -> None:
