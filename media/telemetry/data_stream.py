@@ -86,12 +86,20 @@ def is_bare(path: Path, key: bytes) -> bool:
             head = file.read(_HEAD)
     except OSError as exc:
         raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
-    packets = any(head[at::size][:3] == b"\x47" * 3 for at, size in ((0, 188), (4, 192)))
-    return head.startswith(key) or (key in head and not packets and not _is_box(head))
+    return head.startswith(key) or (key in head and not _is_container(head))
 
 
-def _is_box(head: bytes) -> bool:
-    return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_CONTAINERS = (b"\x1aE\xdf\xa3", b"RIFF", b"\x06\x0e\x2b\x34\x02\x05\x01\x01")
+"""Matroska, AVI, MXF."""
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_PACKET_SIZES = (188, 192, 204)
+"""Of transport streams: plain, with a time stamp before, with parity behind."""
+
+
+def _is_container(head: bytes) -> bool:
+    """A transport stream needn't begin with a whole packet."""
+    packets = any(head[at : at + 4 * size + 1 : size] == b"\x47" * 5 for size in _PACKET_SIZES for at in range(size))
+    return packets or head[4:8] in _BOXES or head.startswith(_CONTAINERS)
 
 
 def read(path: Path, max_bytes: int) -> list[DataStream]:

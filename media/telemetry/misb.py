@@ -21,6 +21,7 @@ from media.telemetry.rows import MAX_ROWS, TOO_MANY, Columns, believable_us, ela
 
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_TARGETS = 200_000
+_MOST_LEAP_SECONDS = 100
 _MAX_UNREAD = 1_000
 """Different tags that are counted: the standard has 143."""
 _SYNCHRONOUS = 0.5
@@ -86,12 +87,14 @@ class _Reading:
         self._texts: dict[int, str] = {}
         self._unread: Counter[int] = Counter()
         self._odd: Counter[int] = Counter()
-        self._cut = self._cut_targets = 0
+        self._cut = self._cut_targets = self._leap_us = 0
         self._targets: list[tuple[int, Target]] = []
 
     @property
     def clock_us(self) -> npt.NDArray[np.int64]:
-        return np.array(self._clock, np.int64)
+        """In UTC: some systems count leap seconds in their time (ST 0603) and say how many that are (tag 136)."""
+        clock = np.array(self._clock, np.int64)
+        return np.where(clock == NO_TIME, NO_TIME, clock - self._leap_us)
 
     def take(self, content: klv.Items) -> None:
         numbers: dict[int, float] = {}
@@ -112,6 +115,9 @@ class _Reading:
                 self._unread[tag] += 1
         self._cut += content.cut
         self._take_targets(vmti, numbers)
+        leap = numbers.get(t.LEAP_SECONDS, 0)
+        if not self._leap_us and abs(leap) < _MOST_LEAP_SECONDS:
+            self._leap_us = int(leap) * 1_000_000
         self._clock.append(believable_us(int(numbers.get(t.TIME, NO_TIME))))
         self.tags.add(numbers)
 
@@ -159,6 +165,8 @@ class _Reading:
 
     def _said(self) -> list[str]:
         said = [TOO_MANY] if len(self.tags) >= MAX_ROWS else []
+        if self._leap_us:
+            said.append(f"{self._leap_us // 1_000_000} leap seconds were taken off its time, as it says")
         if self._cut:
             said.append(f"{self._cut} sets end within an item")
         if self._cut_targets:

@@ -194,6 +194,13 @@ def test_a_time_that_is_none_is_no_time() -> None:
     assert found.elapsed_us.tolist() == [0, 0]
 
 
+def test_leap_seconds_that_are_counted_in_are_taken_off() -> None:
+    found = of(PLAIN, {**PLAIN, 136: b"\x25"}, PLAIN)
+    assert found.clock_us[0] == START_US - 37_000_000
+    assert "37 leap seconds were taken off its time, as it says" in found.warnings
+    assert not (found.flags & int(Flag.CLOCK_STEP)).any()
+
+
 def test_sets_in_a_transport_stream_lie_on_their_frames(tmp_path: Path) -> None:
     found = misb.read(making.clip(tmp_path / "orbit.ts", making.orbit(40, 25), fps=25))
     assert found.elapsed_us.tolist() == [i * 40_000 for i in range(40)]
@@ -235,6 +242,15 @@ def test_a_set_over_two_packets_is_one(tmp_path: Path) -> None:
     whole = making.local_set({**PLAIN, 10: "x" * 100}, START_US)
     found = misb.read(making.clip(tmp_path / "split.ts", [], bare=[whole[:90], whole[90:], whole, b"\xff"]))
     assert found.elapsed_us.tolist() == [0, 66_667]
+
+
+@pytest.mark.parametrize("start", [100, 188 * 40 + 50])
+def test_a_recording_that_begins_within_a_packet_is_still_a_recording(tmp_path: Path, start: int) -> None:
+    clip = making.clip(tmp_path / "late.ts", making.orbit(60))
+    clip.write_bytes(clip.read_bytes()[start:])
+    found = misb.read(clip)
+    assert len(found) > 20
+    assert found.frame_synchronous
 
 
 def test_a_cut_recording_gives_what_is_whole(tmp_path: Path) -> None:
