@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.telemetry import Certainty
 from web.pages import place_words
 from web.pages.where import plan, rows, spots, summary
 
@@ -28,7 +27,7 @@ class Fix:
     accuracy_m: float | None = None
     yaw: float | None = None
     pitch: float | None = None
-    certainty: Certainty | None = Certainty.MEASURED
+    certainty: str | None = "measured"
     flags: tuple[str, ...] = ()
 
 
@@ -40,7 +39,7 @@ class Spot:
     label: str = "person"
     lat: float = 51.0
     lon: float = -1.0
-    certainty: Certainty = Certainty.DERIVED
+    certainty: str = "derived"
 
 
 def test_a_row_says_what_is_known_and_how_well() -> None:
@@ -66,9 +65,9 @@ def test_a_row_says_what_is_known_and_how_well() -> None:
 
 
 def test_no_fix_is_no_place() -> None:
-    row = rows([Fix(0.0, lat=0.0, lon=0.0, flags=("no_fix",), height_takeoff_m=3.0)])[0]
+    row = rows([Fix(0.0, lat=0.0, lon=0.0, flags=("no fix",), height_takeoff_m=3.0)])[0]
     assert (row.place, row.tag, row.height, row.note) == ("No fix", None, "", "")
-    assert summary([Fix(0.0, flags=("no_fix",))]) == "No moment of it has a place."
+    assert summary([Fix(0.0, flags=("no fix",))]) == "No moment of it has a place."
 
 
 def test_what_was_interpolated_or_jumped_is_said() -> None:

@@ -20,6 +20,7 @@ from web.exhibit_view import StepLine
 from web.overview import may_for_some
 from web.pages.cards import API, card, share_of, working
 from web.pages.rendering import back_to, fragment, page, parts, sentence
+from web.pages.ways import ways_of
 from web.signin import Ctx, Who
 
 router = APIRouter()
@@ -146,6 +147,7 @@ def _show(
     errors: dict[str, str] | None = None,
     hint: str = "",
 ) -> Response:
+    things = _seen(context, who, case_id)
     return page(
         request,
         "case.html",
@@ -154,7 +156,10 @@ def _show(
         form=form or {"member": ""},
         errors=errors or {},
         hint=hint,
-        **_seen(context, who, case_id),
+        ways=ways_of(context, who, [one.exhibit for one in things["cards"]]),
+        map_tiles=context.settings.map_tiles,
+        map_attribution=context.settings.map_attribution,
+        **things,
     )
 
 

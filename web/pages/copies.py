@@ -59,7 +59,12 @@ class Copy:
 
 def player_origin(view: ExhibitView) -> Fraction:
     """The moment of the original's stream at which the copies' clock shows zero. Units: seconds."""
-    for output in view.outputs:
+    return origin_of(view.outputs)
+
+
+def origin_of(outputs: Sequence[Output]) -> Fraction:
+    """The same, where only the exhibit's outputs are at hand, or those of the step proxy."""
+    for output in outputs:
         if output.step is Step.PROXY and output.content_type.startswith("video/"):
             return Fraction(str(output.details.get("report", {}).get("shift_s", "0")))
     return Fraction(0)

@@ -16,9 +16,11 @@ from web.context import Context, asks
 from web.pages.cards import exhibit_path
 from web.pages.copies import player_origin
 from web.pages.events import event_lines
+from web.pages.exhibit_places import seen_places
 from web.pages.exhibit_seen import facts, seen
 from web.pages.redaction_form import RedactionForm
 from web.pages.rendering import back_to, fragment, page, parts, sentence
+from web.pages.timeline import decimal
 from web.signin import Ctx, Who
 
 router = APIRouter()
@@ -27,6 +29,7 @@ _LIVE = {
     "notices": "exhibit_notices",
     "player": "player",
     "tracks": "tracks",
+    "where": "where",
     "copies": "copies",
     "redactions": "redactions",
     "steps": "steps",
@@ -39,26 +42,35 @@ _HISTORY_LINES = 20
 
 @router.get("/exhibits/{exhibit_id}", **asks(Act.SEE_EXHIBIT))
 def show_exhibit(
-    request: Request, context: Ctx, who: Who, exhibit_id: str, track: str = "", show: str = "", label: str = ""
+    request: Request,
+    context: Ctx,
+    who: Who,
+    exhibit_id: str,
+    track: str = "",
+    show: str = "",
+    label: str = "",
+    at: str = "",
 ) -> Response:
-    return _page(request, context, who, exhibit_id, track=track, show=show, label=label)
+    return exhibit_page(request, context, who, exhibit_id, track=track, show=show, label=label, at=at)
 
 
 @router.get("/exhibits/{exhibit_id}/parts", **asks(Act.SEE_EXHIBIT))
 def exhibit_parts(context: Ctx, who: Who, exhibit_id: str) -> Response:
     """What changes on an exhibit's page while work goes on."""
-    things = seen(context, who, actions.view_exhibit(context, who, exhibit_id))
-    shared: dict[str, Any] = {"csrf": who.csrf, "jump": None, "label": "", "form": {}, "errors": {}}
+    view = actions.view_exhibit(context, who, exhibit_id)
+    things = seen(context, who, view) | seen_places(context, who, view)
+    shared: dict[str, Any] = {"csrf": who.csrf, "jump": None, "starts_at": "", "label": "", "form": {}, "errors": {}}
     html = {name: fragment(f"parts/{file}.html", **things, **shared) for name, file in _LIVE.items()}
     versions = {
         "player": things["player_version"],
         "tracks": things["tracks_version"],
+        "where": things["where_version"],
         "clip_sources": str(len(things["clip_sources"])),
     }
     return parts(not things["working"], versions, **html)
 
 
-def _page(
+def exhibit_page(
     request: Request,
     context: Context,
     who: SignedIn,
@@ -67,20 +79,23 @@ def _page(
     track: str = "",
     show: str = "",
     label: str = "",
+    at: str = "",
     form: dict[str, Any] | None = None,
     errors: dict[str, str] | None = None,
     hint: str = "",
 ) -> Response:
     """The whole page; also after a form on it was wrong."""
     view = actions.view_exhibit(context, who, exhibit_id)
-    things = seen(context, who, view, show)
+    things = seen(context, who, view, show) | seen_places(context, who, view)
+    jump = next((line for line in things["tracks"] if str(line.row.track_id) == track), None)
     lines = event_lines(actions.exhibit_log(context, who, exhibit_id)) if Act.SEE_AUDIT in view.acts else []
     return page(
         request,
         "exhibit.html",
         who,
         status=400 if errors else 200,
-        jump=next((line for line in things["tracks"] if str(line.row.track_id) == track), None),
+        jump=jump,
+        starts_at=jump.at if jump else _moment(at),
         label=label,
         history=lines[:_HISTORY_LINES],
         earlier=lines[_HISTORY_LINES:],
@@ -90,6 +105,14 @@ def _page(
         hint=hint,
         **things,
     )
+
+
+def _moment(text: str) -> str:
+    """Where the player starts, as an address gave it; anything else is no moment."""
+    try:
+        return decimal(read_clock(text))
+    except ValueError:
+        return ""
 
 
 @router.post("/exhibits/{exhibit_id}/clips", **asks(Act.PROCESS))
@@ -119,7 +142,7 @@ def ask_clip(
         except (BadInput, Conflict) as error:
             errors, hint = {"from": sentence(str(error))}, error.hint
     if errors:
-        return _page(request, context, who, exhibit_id, form=form, errors=errors, hint=hint)
+        return exhibit_page(request, context, who, exhibit_id, form=form, errors=errors, hint=hint)
     return back_to(exhibit_path(exhibit_id), "clip-asked", "copies")
 
 
@@ -135,7 +158,7 @@ def ask_redaction(
         except (BadInput, Conflict) as error:
             errors, hint = {asked.field_of(error): sentence(str(error))}, error.hint
     if errors:
-        return _page(request, context, who, exhibit_id, form=asked.model_dump(), errors=errors, hint=hint)
+        return exhibit_page(request, context, who, exhibit_id, form=asked.model_dump(), errors=errors, hint=hint)
     return back_to(exhibit_path(exhibit_id), "redaction-asked", "redaction")
 
 
@@ -144,7 +167,7 @@ def retry(request: Request, context: Ctx, who: Who, exhibit_id: str, run: str) -
     try:
         actions.retry(context, who, exhibit_id, run)
     except Conflict as error:
-        return _page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
+        return exhibit_page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
     return back_to(exhibit_path(exhibit_id), "step-retried", "steps")
 
 
@@ -153,5 +176,5 @@ def cancel(request: Request, context: Ctx, who: Who, exhibit_id: str, run: str) 
     try:
         actions.cancel(context, who, exhibit_id, run)
     except Conflict as error:
-        return _page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
+        return exhibit_page(request, context, who, exhibit_id, errors={"steps": sentence(str(error))}, hint=error.hint)
     return back_to(exhibit_path(exhibit_id), "step-cancelled", "steps")

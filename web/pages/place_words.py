@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from evidence.places import By
 from evidence.telemetry import Certainty
 from web.pages.words import Tag
 
@@ -33,12 +34,12 @@ MAP_KEY = {
     "spot": "seen, with the ellipse it stands in 95 times of 100",
 }
 FLAGS = {
-    "no_fix": "no fix",
+    "no fix": "no fix",
     "jump": "an impossible speed would have been needed to come here",
     "interpolated": "between two fixes, not from the file",
-    "clock_step": "the device’s clock leapt here",
+    "clock step": "the device’s clock leapt here",
 }
-BY = {"footprint": "in the picture", "position": "the device was there"}
+BY = {By.FOOTPRINT: "in the picture", By.POSITION: "the device was there"}
 
 
 def degrees(lat: float, lon: float) -> str:
@@ -86,6 +87,19 @@ def corrected(utc: datetime | None, error_s: float | None, *, tenths: bool = Tru
     return f"{at.day} {at.strftime('%B %Y, %H:%M:%S')}{fraction} UTC" + (
         f" ± {within(error_s)}" if error_s is not None else ""
     )
+
+
+def period(start: datetime | None, end: datetime | None, error_s: float | None) -> str:
+    """`24 November 2026, 07:15:03 to 07:15:09 UTC ± 1.0 s`, with the second date only where it is another."""
+    if start is None or end is None:
+        return corrected(start or end, error_s, tenths=False)
+    first, last = start.astimezone(UTC), end.astimezone(UTC)
+    if first.replace(microsecond=0) == last.replace(microsecond=0):
+        return corrected(first, error_s, tenths=False)
+    ends = corrected(last, error_s, tenths=False)
+    if first.date() == last.date():
+        ends = ends.partition(", ")[2]
+    return f"{corrected(first, None, tenths=False).removesuffix(' UTC')} to {ends}"
 
 
 def within(error_s: float) -> str:

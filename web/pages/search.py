@@ -89,7 +89,7 @@ def search(
         full=full,
         earlier=_page_link(form, offset - _AT_ONCE) if offset else "",
         later=_page_link(form, offset + _AT_ONCE) if full else "",
-        labels=_labels(context),
+        labels=labels_to_choose(context),
         references=case_references(context, who),
         errors=errors,
         hint=hint,
@@ -141,7 +141,7 @@ def _found(hit: Hit) -> Found:
     )
 
 
-def _labels(context: Context) -> list[str]:
+def labels_to_choose(context: Context) -> list[str]:
     return sorted({*context.settings.detect_labels, *_OTHER_LABELS})
 
 

@@ -49,7 +49,7 @@ class Fix(Protocol):
     @property
     def pitch(self) -> float | None: ...
     @property
-    def certainty(self) -> Certainty | None: ...
+    def certainty(self) -> str | None: ...
     @property
     def flags(self) -> Sequence[str]: ...
 
@@ -70,7 +70,7 @@ class Spot(Protocol):
     @property
     def ellipse(self) -> Sequence[float]: ...
     @property
-    def certainty(self) -> Certainty: ...
+    def certainty(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def spots(located: Sequence[Spot], offset: Fraction = Fraction(0)) -> list[SpotL
         at = _player_s(one.at_s, offset)
         name = f"{sentence(one.label, stop=False)} {one.track} at {clock(at)}"
         words = f"{place_words.degrees(one.lat, one.lon)}, {place_words.ellipse(*one.ellipse)}"
-        lines.append(SpotLine(decimal(at), name, words, place_words.CERTAINTY[one.certainty]))
+        lines.append(SpotLine(decimal(at), name, words, place_words.CERTAINTY[Certainty(one.certainty)]))
     return lines
 
 
@@ -184,13 +184,13 @@ def _row(fix: Fix, offset: Fraction) -> Row:
         place=place_words.place(fix.lat, fix.lon, fix.accuracy_m) if placed else "No fix",
         height=place_words.height(fix.height_takeoff_m, fix.height_sea_m) if placed else "",
         looks=place_words.looks(fix.yaw, fix.pitch),
-        tag=place_words.CERTAINTY[fix.certainty] if placed and fix.certainty else None,
-        note=sentence("; ".join(place_words.FLAGS[flag] for flag in fix.flags if flag != "no_fix"), stop=False),
+        tag=place_words.CERTAINTY[Certainty(fix.certainty)] if placed and fix.certainty else None,
+        note=sentence("; ".join(place_words.FLAGS[flag] for flag in fix.flags if flag != "no fix"), stop=False),
     )
 
 
 def _placed(fix: Fix) -> bool:
-    return fix.lat is not None and fix.lon is not None and "no_fix" not in fix.flags
+    return fix.lat is not None and fix.lon is not None and "no fix" not in fix.flags
 
 
 def _player_s(at_s: float, offset: Fraction) -> Fraction:

@@ -58,6 +58,7 @@ export async function openMap(frame, { bounds, gestures = true, name = "" } = {}
   });
   await new Promise((resolve) => map.once("load", resolve));
   graticule(map, canvas);
+  frame.dispatchEvent(new CustomEvent("exhibit:map", { bubbles: true, detail: map }));
   return map;
 }
 

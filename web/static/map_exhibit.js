@@ -1,7 +1,7 @@
 // The map of one exhibit: its way, what the picture shows of the ground, what was located; in step with the player, both ways.
 import { seek } from "/static/player.js";
 import { BADGES, atMoment, collection, ellipse, extent, flagged, footprint, hasPlace, point, sight, way } from "/static/map_shapes.js";
-import { addLayers, camera } from "/static/map_layers.js";
+import { mainFixes } from "/static/map_ways.js";
 import { read, tell } from "/static/map_words.js";
 
 const CLICK_PX = 22;
@@ -35,7 +35,7 @@ async function show() {
   const note = document.querySelector("[data-map-note]");
   let places;
   try {
-    places = await read(frame.dataset.fixes);
+    places = main(await read(frame.dataset.fixes));
   } catch (error) {
     tell(note, `The map can’t be drawn: ${error.message} The table below has the way in words.`);
     return;
@@ -43,18 +43,27 @@ async function show() {
   const words = new Words(frame, places);
   const fixes = places.fixes.filter(hasPlace);
   const area = extent([...fixes.map((fix) => [fix.lon, fix.lat]), ...places.located.map((one) => [one.lon, one.lat]), ...corners(places)]);
-  const { openMap } = await import("/static/map.js");
+  const [{ openMap }, layers] = await Promise.all([import("/static/map.js"), import("/static/map_layers.js")]);
   const map = area ? await openMap(frame, { bounds: area, name: `Map of the way of ${frame.dataset.name}. The same is told in words below.` }) : null;
   if (map) {
     for (const plan of document.querySelectorAll("[data-map-instead]")) plan.hidden = true;
     for (const part of document.querySelectorAll("[data-with-map]")) part.hidden = false;
-    shown = new Shown(frame, map, places, words);
+    shown = new Shown(frame, map, places, words, layers);
   } else {
     tell(note, area ? "This browser can’t draw maps (it has no WebGL). The drawing and the table show the same." : "");
     shown = { follow: () => words.follow() };
   }
   shown.follow();
   frame.dataset.state = map ? "drawn" : "words";
+}
+
+/** The source that the page follows says most often where it was; what others say is in the exports. */
+function main(places) {
+  const fixes = mainFixes(places);
+  const source = places.sources.find(({ id }) => id === fixes[0]?.source);
+  const footprints = source ? places.footprints.filter((print) => print.source === source.id) : places.footprints;
+  const zoned = fixes.map((fix) => ({ ...fix, claimed: fix.claimed && `${fix.claimed.replace("T", " ")} ${source?.zone ?? ""}` }));
+  return { ...places, fixes: zoned, footprints };
 }
 
 const corners = (places) => places.footprints.flatMap((print) => (print.corners ?? []).map(([lat, lon]) => [lon, lat]));
@@ -94,7 +103,7 @@ class Words {
 
 /** The map beside the player. */
 class Shown {
-  constructor(frame, map, places, words) {
+  constructor(frame, map, places, words, { addLayers, camera }) {
     Object.assign(this, { frame, map, places, words, marker: camera(map), before: {} });
     this.fixes = places.fixes.filter(hasPlace);
     addLayers(map);
@@ -230,7 +239,7 @@ function fill(board, fix, print) {
     for (const one of BADGES) board.querySelector(`[data-row="${name}"] [data-badge="${one}"]`).hidden = one !== certainty;
   };
   const placed = fix && hasPlace(fix);
-  put("place", placed ? `${number(fix.lat, 6)}, ${number(fix.lon, 6)}${fix.accuracy_m != null ? ` ± ${number(fix.accuracy_m, 1)} m` : ""}` : "No fix at this moment");
+  put("place", placed ? `${number(fix.lat, 6)}, ${number(fix.lon, 6)}${fix.accuracy_m != null ? ` ±${NBSP}${number(fix.accuracy_m, 1)}${NBSP}m` : ""}` : "No fix at this moment");
   badge("place", placed ? (flagged(fix, "interpolated") ? "estimated" : fix.certainty) : null);
   const heights = [
     fix?.height_takeoff_m != null ? `${number(fix.height_takeoff_m, 1)} m above take-off` : "",
@@ -243,15 +252,17 @@ function fill(board, fix, print) {
   ].filter(Boolean);
   put("looks", looks.join(", "));
   put("speed", fix?.speed_mps != null ? `${number(fix.speed_mps, 1)} m/s (${number(fix.speed_mps * 2.236936, 0)} mph)` : "");
-  put("time", fix?.utc ? `${utc(fix.utc)}${fix.utc_error_s != null ? ` ± ${number(fix.utc_error_s, fix.utc_error_s < 0.1 ? 2 : fix.utc_error_s < 10 ? 1 : 0)} s` : ""}` : "");
+  put("time", fix?.utc ? `${utc(fix.utc)}${fix.utc_error_s != null ? ` ±${NBSP}${number(fix.utc_error_s, fix.utc_error_s < 0.1 ? 2 : fix.utc_error_s < 10 ? 1 : 0)}${NBSP}s` : ""}` : "");
   put("claimed", fix?.claimed ?? "");
-  const seen = print?.corners ? `its middle within ${number(print.error_m ?? 0, 0)} m${print.why ? `; ${print.why}` : ""}` : print?.why ? `Not known: ${print.why}` : "";
-  put("ground", seen);
-  badge("ground", print?.corners ? print.certainty : null);
+  const within = print?.error_m != null ? `${number(print.error_m, print.error_m < 10 ? 1 : 0)}${NBSP}m` : "";
+  const middle = print?.centre ? [`Its middle within ${within}`, print.corners ? "" : "its edges are not known"] : print?.why ? ["Not known"] : [];
+  put("ground", [...middle, print?.why].filter(Boolean).join("; "));
+  badge("ground", print?.centre ? print.certainty : null);
   const flags = (fix?.flags ?? []).map((flag) => FLAGS[flag.toLowerCase().replace(/\W/g, "_")]).filter(Boolean);
   put("flags", flags.join("; "));
 }
 
+const NBSP = "\u00a0"; // No line breaks between a number and its unit.
 const FLAGS = {
   jump: "An impossible speed would have been needed to come here: the fix may be wrong",
   interpolated: "Between two fixes, not from the file",

@@ -1,6 +1,7 @@
 // "What filmed this spot, when?": draw a rectangle, a shape or a point with a radius; the form does the asking.
 import { addLayers } from "/static/map_layers.js";
 import { apart, circle, collection, extent, ring } from "/static/map_shapes.js";
+import { drawWays, ways } from "/static/map_ways.js";
 import { tell } from "/static/map_words.js";
 
 const UK = [-8.7, 49.8, 1.9, 60.9];
@@ -12,15 +13,17 @@ async function start() {
   if (!frame) return;
   const form = document.querySelector("[data-map-form]");
   const shape = given(form);
+  const { known, area } = await ways();
   const { openMap } = await import("/static/map.js");
-  const map = await openMap(frame, { bounds: areaOf(shape) ?? left() ?? known(frame) ?? UK, gestures: false, name: "Map to draw a place on. The fields below do the same." });
+  const map = await openMap(frame, { bounds: areaOf(shape) ?? area ?? left() ?? UK, gestures: false, name: "Map to draw a place on. The fields below do the same." });
   frame.dataset.state = map ? "drawn" : "words";
   if (!map) {
     tell(document.querySelector("[data-map-note]"), "This browser can’t draw maps (it has no WebGL). Enter the place in the fields below.");
     return;
   }
   for (const part of document.querySelectorAll("[data-with-map]")) part.hidden = false;
-  addLayers(map);
+  addLayers(map, ["get", "colour"]);
+  drawWays(map, known);
   map.on("moveend", () => sessionStorage.setItem(SEEN, JSON.stringify(map.getBounds().toArray().flat())));
   new Drawing(map, form, shape);
 }
@@ -32,11 +35,6 @@ function left() {
   } catch {
     return null;
   }
-}
-
-function known(frame) {
-  const area = (frame.dataset.area || "").split(",").map(Number);
-  return area.length === 4 && area.every(Number.isFinite) ? area : null;
 }
 
 /** The shape that the form holds, as the server last understood it, or null. */
