@@ -50,6 +50,8 @@ class Source:
     telemetry: Telemetry
     utc_us: npt.NDArray[np.int64]
     utc_error_s: float | None = None
+    utc_by: str = ""
+    """On what UTC rests, in words: a correction, an assumed zone, satellites."""
 
     @classmethod
     def of(cls, name: str, telemetry: Telemetry) -> Source:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from casefile.places import Places, certainty_of, flag_words, not_measured, plain_clock, spaced, utc
 from evidence.telemetry import NO_TIME, Quantity
 
-_FIX = ("exhibit", "source", "elapsed_s", "utc", "utc_error_s", "claimed", "clock", "placed", "certainty", "flags")
+_FIX = ("exhibit", "source", "elapsed_s", "utc", "utc_error_s", "utc_by", "claimed", "clock", "placed", "certainty", "flags")
 _ALSO = ("not_measured",)
 _GROUND = tuple(f"{what}_{axis}_deg" for what in ("camera", "centre") for axis in ("latitude", "longitude"))
 _CORNERS = tuple(f"corner_{k}_{axis}_deg" for k in (1, 2, 3, 4) for axis in ("latitude", "longitude"))
@@ -38,6 +38,7 @@ def fixes_csv(places: Places, every_us: int = 0) -> str:
                     f"{int(telemetry.elapsed_us[row]) / 1e6:.6f}",
                     utc(int(source.utc_us[row])),
                     source.utc_error_s,
+                    source.utc_by,
                     None if clock == NO_TIME else plain_clock(clock),
                     telemetry.zone.value,
                     "yes" if placed else "no",

@@ -131,6 +131,7 @@ def _about(source: Source) -> Json:
         "clock": telemetry.zone.value,
         "not_measured": not_measured(telemetry),
         "utc_error_s": source.utc_error_s,
+        "utc_by": source.utc_by or None,
     }
 
 

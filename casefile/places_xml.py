@@ -49,7 +49,7 @@ def gpx(places: Places, every_us: int = 0) -> str:
     parts += (_waypoint(seen) for seen in places.seen)
     for source in places.sources:
         telemetry = source.telemetry
-        parts.append(f"<trk><name>{_text(source.name)}</name><desc>{_text(_about(telemetry))}</desc>\n")
+        parts.append(f"<trk><name>{_text(source.name)}</name><desc>{_text(_about(source))}</desc>\n")
         for stretch in lines(telemetry, spaced(telemetry.elapsed_us, every_us)):
             parts.append("<trkseg>\n")
             parts += (_track_point(source, int(row)) for row in stretch)
@@ -84,10 +84,13 @@ def _numbers(telemetry: Telemetry, row: int) -> Iterator[tuple[str, str]]:
             yield quantity.value, f"{values[row]:.7g}"
 
 
-def _about(telemetry: Telemetry) -> str:
-    form = f"{telemetry.family.value}, {telemetry.dialect}"
-    worth = [f"{name} is {value}" for name, value in not_measured(telemetry).items()]
-    return "; ".join([form, f"clock: {telemetry.zone.value}", *worth, *telemetry.warnings])
+def _about(source: Source) -> str:
+    telemetry = source.telemetry
+    said = [f"{telemetry.family.value}, {telemetry.dialect}", f"clock: {telemetry.zone.value}"]
+    if source.utc_by:
+        said.append(f"UTC: {source.utc_by}")
+    said += (f"{name} is {value}" for name, value in not_measured(telemetry).items())
+    return "; ".join([*said, *telemetry.warnings])
 
 
 def _waypoint(seen: Seen) -> str:
@@ -127,7 +130,7 @@ def _kml_path(source: Source) -> str:
                 f"<LineString><tessellate>1</tessellate><coordinates>{_coordinates(points)}</coordinates></LineString>"
             )
     return (
-        f"<Placemark><name>path</name><description>{_text(_about(telemetry))}</description>"
+        f"<Placemark><name>path</name><description>{_text(_about(source))}</description>"
         f"<MultiGeometry>{''.join(drawn)}</MultiGeometry></Placemark>\n"
     )
 

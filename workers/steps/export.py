@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from functools import partial
 
 from casefile.bag import BagFile, Contents, write_bag
 from casefile.names import exhibit_folder, safe_name, unique_names
+from casefile.places import Places
 from casefile.record import exhibit_entry, file_entry
 from evidence.audit import AuditEvent
 from evidence.case import CaseId
@@ -18,9 +20,11 @@ from evidence.ports import ObjectStore, Progress
 from evidence.steps import Step, StepRun
 from storage.index import Index, Output
 from storage.ledger.steps import Result
+from workers.steps import export_places
 from workers.tools import Tools
 
 _EVENTS_AT_ONCE = 500
+_CASE_PLACES = "places of the case"
 
 
 def run(tools: Tools, step_run: StepRun) -> Result:
@@ -62,10 +66,19 @@ def contents_of(index: Index, store: ObjectStore, case_id: CaseId, *, made_by: s
     case = index.case(case_id)
     files: list[BagFile] = []
     entries = []
-    for exhibit in index.exhibits_of(case_id):
-        of_exhibit, entry = _exhibit(index, store, exhibit)
+    exhibits = index.exhibits_of(case_id)
+    known = frozenset(exhibit.id for exhibit in exhibits)
+    found: list[Places] = []
+    for exhibit in exhibits:
+        places = export_places.of_exhibit(index, exhibit, known)
+        of_exhibit, entry = _exhibit(index, store, exhibit, places)
         files += of_exhibit
         entries.append(entry)
+        if not export_places.told_by_its_video(index, exhibit, known):
+            found.append(places)
+    folders = [exhibit_folder(exhibit.reference) for exhibit in exhibits]
+    of_case = unique_names([*folders, _CASE_PLACES])[-1]
+    files += [_made(f"{of_case}/{name}", data) for name, data in export_places.written(export_places.together(found))]
     return Contents(
         case_reference=case.reference,
         case_title=case.title,
@@ -77,10 +90,11 @@ def contents_of(index: Index, store: ObjectStore, case_id: CaseId, *, made_by: s
     )
 
 
-def _exhibit(index: Index, store: ObjectStore, exhibit: Exhibit) -> tuple[list[BagFile], dict[str, object]]:
+def _exhibit(index: Index, store: ObjectStore, exhibit: Exhibit, places: Places) -> tuple[list[BagFile], dict[str, object]]:
     outputs = _newest(index.outputs(exhibit.id))
+    written = export_places.written(places)
     folder = exhibit_folder(exhibit.reference)
-    names = unique_names([exhibit.filename, *(output.name for output in outputs)])
+    names = unique_names([exhibit.filename, *(output.name for output in outputs), *(name for name, _ in written)])
     paths = [f"{folder}/{name}" for name in names]
     files = [
         BagFile(
@@ -88,10 +102,17 @@ def _exhibit(index: Index, store: ObjectStore, exhibit: Exhibit) -> tuple[list[B
         )
     ]
     lines = [file_entry(f"data/{paths[0]}", "original", exhibit.sha256.hex, exhibit.size_bytes)]
-    for output, path in zip(outputs, paths[1:], strict=True):
+    for output, path in zip(outputs, paths[1 : 1 + len(outputs)], strict=True):
         files.append(BagFile(path, output.sha256, output.size_bytes, partial(store.read, output.key)))
         lines.append(file_entry(f"data/{path}", _what(output), output.sha256, output.size_bytes, _details(output)))
+    for (_, data), path in zip(written, paths[1 + len(outputs) :], strict=True):
+        files.append(made := _made(path, data))
+        lines.append(file_entry(f"data/{path}", "places", made.sha256, made.size_bytes))
     return files, exhibit_entry(exhibit, index.user(exhibit.uploaded_by).name, lines)
+
+
+def _made(path: str, data: bytes) -> BagFile:
+    return BagFile(path, hashlib.sha256(data).hexdigest(), len(data), lambda: [data])
 
 
 def _newest(outputs: Sequence[Output]) -> list[Output]:
