@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from evidence.places import NORTHMOST_DEG
 from evidence.telemetry import Certainty
@@ -38,6 +37,8 @@ NOWHERE = np.iinfo(np.int32).min
 CERTAINTIES = (None, Certainty.MEASURED, Certainty.DERIVED, Certainty.ESTIMATED)
 PER_DEG = 1e7
 BLOCK_US = 60_000_000
+_TOGETHER = 10
+"""Seconds whose cells are looked up at once."""
 WIDEST_DEG = 2.0
 """A footprint wider or higher than that is none that a camera near the ground can have: it is kept, and not searched."""
 
@@ -80,31 +81,55 @@ def positions(seconds: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int64], npt
     return np.flatnonzero(good), camera[good]
 
 
-def grounds(seconds: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+def grounds(
+    seconds: npt.NDArray[np.void], within: tuple[float, float, float, float] | None = None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
     """The rows that can be found by what the camera saw, and that ground: longitude first, beyond ±180 where it crosses.
 
+    `within`: west, south, east, north; ground that can't touch it on any turn of the earth is left out.
     Four corners of flat ground that a camera sees are convex; what a file says otherwise is taken with its hull.
     """
-    corners = to_degrees(seconds["corners"])[..., ::-1].copy()
-    lons = corners[..., 0]
-    lons[:] = lons[:, :1] + (lons - lons[:, :1] + 180) % 360 - 180
-    spread = np.ptp(corners, axis=1)
-    good = np.isfinite(corners).all((1, 2)) & (spread <= WIDEST_DEG).all(1) & (seconds["seen_by"] > 0)
-    good &= (np.abs(corners[..., 1]) <= NORTHMOST_DEG).all(1) & (np.abs(lons[:, 0]) <= 360)
-    rows = np.flatnonzero(good)
-    return rows, shapely.convex_hull(shapely.multipoints(corners[good])) if len(rows) else np.empty(0, object)
+    rows, corners = _corners(seconds)
+    if within is not None and len(rows):
+        near = _touches(corners, within)
+        rows, corners = rows[near], corners[near]
+    if not len(rows):
+        return rows, np.empty(0, object)
+    return rows, shapely.convex_hull(shapely.linearrings(corners))
+
+
+def _corners(seconds: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Rows whose footprint can be searched, and its corners, each going on from the first. Shape: (k,) and (k, 4, 2)."""
+    units = seconds["corners"]
+    known = np.flatnonzero((units != NOWHERE).all((1, 2)) & (seconds["seen_by"] > 0))
+    corners = (units[known] / PER_DEG)[..., ::-1]
+    _unwrap(corners)
+    spread = corners.max(1) - corners.min(1)
+    good = (spread <= WIDEST_DEG).all(1) & (np.abs(corners[..., 1]) <= NORTHMOST_DEG).all(1)
+    return known[good], corners[good]
+
+
+def _touches(corners: npt.NDArray[np.float64], within: tuple[float, float, float, float]) -> npt.NDArray[np.bool_]:
+    west, south, east, north = within
+    (left, low), (right, high) = corners.min(1).T, corners.max(1).T
+    near = np.zeros(len(corners), bool)
+    for turn in (-360.0, 0.0, 360.0):
+        near |= (left <= east + turn) & (right >= west + turn)
+    return np.asarray(near & (low <= north) & (high >= south))
+
+
+def _unwrap(lonlat: npt.NDArray[np.float64]) -> None:
+    """Longitudes of each row go on from its first, the short way round. Shape: (n, k, 2)."""
+    lons = lonlat[..., 0]
+    lons -= 360 * np.round((lons - lons[:, :1]) / 360)
 
 
 def _cells(seconds: npt.NDArray[np.void]) -> set[int]:
     found = cells.of_points(positions(seconds)[1])
-    for ground in _united(grounds(seconds)[1]):
-        found |= cells.of_ground(ground)
+    rows, corners = _corners(seconds)
+    # What is seen in a few seconds overlaps mostly: its hull touches the cells of all of it, and few more.
+    for some in np.split(corners, np.flatnonzero(np.diff(rows // _TOGETHER)) + 1) if len(rows) else []:
+        around = some.reshape(1, -1, 2).copy()
+        _unwrap(around)
+        found |= cells.of_ground(shapely.convex_hull(shapely.multipoints(around[0])))
     return found
-
-
-def _united(pieces: npt.NDArray[np.object_]) -> list[BaseGeometry]:
-    """What is seen in a minute overlaps mostly: few pieces, each of which touches its cells once."""
-    if not len(pieces):
-        return []
-    # A footprint may lie on either side of the antimeridian: pieces that far apart don't unite, and need not.
-    return list(shapely.get_parts(shapely.unary_union(shapely.buffer(pieces, 1e-9))))

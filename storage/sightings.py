@@ -17,7 +17,7 @@ from evidence.places import By, Shape, Sighting
 from evidence.telemetry import NO_TIME, Certainty
 from storage.blocks import CERTAINTIES, grounds, positions
 
-_MOST_WEIGHED = 20_000
+_MOST_WEIGHED = 2_000
 """Of more seconds than that every second or third … is weighed, and speaks for its neighbours."""
 _LONGEST_HOLE = 2
 """Seconds: one second without a fix does not part two spans."""
@@ -35,6 +35,9 @@ class Seconds:
     certainty: npt.NDArray[np.uint8]
     quality: npt.NDArray[np.float64]
 
+    def of(self, some: npt.NDArray[Any]) -> Seconds:
+        return Seconds(self.row[some], self.by[some], self.certainty[some], self.quality[some])
+
 
 def drawn(shape: Shape) -> BaseGeometry:
     """The shape for shapely, longitude first; a ring that crosses itself is taken as the areas that it goes around."""
@@ -45,10 +48,10 @@ def covering(seconds: npt.NDArray[np.void], shape: BaseGeometry) -> Seconds:
     """The records, of any blocks, whose footprint touches the shape, and of the others those whose position lies in it."""
     around = _on_all_turns(shape)
     shapely.prepare(around)
-    ground_rows, polygons = grounds(seconds)
+    ground_rows, polygons = grounds(seconds, shape.bounds)
     seen = shapely.intersects(around, polygons) if len(polygons) else np.empty(0, bool)
     point_rows, latlon = positions(seconds)
-    there = shapely.intersects_xy(around, latlon[:, 1], latlon[:, 0])
+    there = shapely.intersects_xy(around, latlon[:, 1], latlon[:, 0]) if len(latlon) else np.empty(0, bool)
     by_ground = ground_rows[seen]
     by_point = np.setdiff1d(point_rows[there], by_ground)
     quality = _quality(seconds[by_ground], polygons[seen], around)
@@ -134,7 +137,9 @@ def _quality(
         return np.empty(0)
     step = -(-len(polygons) // _MOST_WEIGHED)
     some = polygons[::step]
-    common = shapely.intersection(some, around)
+    common = some.copy()
+    partly = ~shapely.contains(around, some)
+    common[partly] = shapely.intersection(some[partly], around)
     whole = shapely.area(around) / 3
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.clip(np.nan_to_num(shapely.area(common) / shapely.area(some)), 0, 1)

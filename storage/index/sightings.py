@@ -51,9 +51,7 @@ class _Covered:
 
     def outside(self, start_us: int, end_us: int) -> _Covered:
         keep = (self.at_us < start_us) | (self.at_us > end_us)
-        f = self.found
-        kept = Seconds(f.row[keep], f.by[keep], f.certainty[keep], f.quality[keep])
-        return _Covered(self.source, self.at_us[keep], self.clock_us[keep], kept)
+        return _Covered(self.source, self.at_us[keep], self.clock_us[keep], self.found.of(keep))
 
 
 def sightings(connection: Connection, user: User, shape: Shape, query: Query) -> Sequence[Seen]:
@@ -106,17 +104,20 @@ def _covered(connection: Connection, user: User, shape: BaseGeometry, query: Que
     )
     sources: dict[str, AnyRow] = {}
     for start in range(0, len(ids), _BLOCKS_AT_ONCE):
-        rows = connection.execute(wanted, {"ids": ids[start : start + _BLOCKS_AT_ONCE]}).all()
+        rows = list(connection.execute(wanted, {"ids": ids[start : start + _BLOCKS_AT_ONCE]}))
         sources |= _sources(connection, {row.source_id for row in rows} - sources.keys())
-        seconds = [read_block(row.seconds) for row in rows]
-        of_row = np.repeat(np.array([row.source_id for row in rows], object), [len(block) for block in seconds])
-        records = np.concatenate(seconds) if seconds else np.empty(0, SECOND)
+        rows = [row for row in rows if row.source_id in sources]  # some may have been located again meanwhile
+        records = read_block(b"".join(row.seconds for row in rows))
+        names = list(dict.fromkeys(row.source_id for row in rows))
+        numbers = {source_id: number for number, source_id in enumerate(names)}
+        lengths = [len(row.seconds) // SECOND.itemsize for row in rows]
         found = covering(records, shape)
-        for source_id in dict.fromkeys(of_row[found.row].tolist()):
-            own = of_row[found.row] == source_id
-            rows_of = found.row[own]
-            part = Seconds(rows_of, found.by[own], found.certainty[own], found.quality[own])
-            yield _Covered(sources[source_id], records["at_us"][rows_of], records["clock_us"][rows_of], part)
+        of_row = np.repeat(np.array([numbers[row.source_id] for row in rows], np.int64), lengths)[found.row]
+        order = np.argsort(of_row, kind="stable")
+        for own in np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1) if len(order) else []:
+            part = found.of(own)
+            source = sources[names[of_row[own[0]]]]
+            yield _Covered(source, records["at_us"][part.row], records["clock_us"][part.row], part)
 
 
 def _candidates(connection: Connection, user: User, shape: BaseGeometry, query: Query) -> list[int]:
