@@ -259,7 +259,9 @@ def rounding_m(latlon: Floats) -> float:
     Source: a value rounded to steps of s has the standard deviation s/√12 (JCGM 100:2008, 4.3.7).
     """
     given = latlon[np.isfinite(latlon).all(1)]
-    for decimals in (3, 4):
+    # One place alone can end in zeros by chance.
+    several = bool(len(given) > 1 and np.ptp(given, axis=0).any())
+    for decimals in (3, 4) if several else (4,):
         steps = given * 10**decimals
         if len(given) > 1 and (np.abs(steps - np.round(steps)) < 1e-6).all():
             return float(10**-decimals * 111_320 / np.sqrt(12))

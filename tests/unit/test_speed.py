@@ -115,6 +115,6 @@ def test_two_tracks_are_not_mixed_and_come_in_the_order_that_they_were_asked_for
 def test_rounded_places_make_a_speed_unsure() -> None:
     flown, at, points = walk(4, (3.0, 4.0))
     fine = motion(flight(4, frame_synchronous=True, **flown), HD, np.zeros(4, np.int64), at, points)
-    flown |= {"latitude": 51.5, "longitude": -0.1}
+    flown |= {"latitude": 51.5001, "longitude": -0.1002}
     coarse = motion(flight(4, frame_synchronous=True, **flown), HD, np.zeros(4, np.int64), at, points)
     assert (coarse.speed_error_mps > fine.speed_error_mps + 2).all()
