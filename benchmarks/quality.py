@@ -19,13 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import images, kept, quality_faces, quality_page, redactors
+from benchmarks import aerial, images, kept, quality_faces, quality_page, redactors
 from benchmarks.desk import KINDS, ROOT, Desk, desk_at, last_words
 from cli.analyse import sha256_of
 from config.models import ModelTask
 
 PAGE = ROOT / "docs/quality.md"
-PARTS = ("faces", "controls", "plates", "persons", "knives", "coco")
+PARTS = ("faces", "controls", "plates", "persons", "aerial", "knives", "coco")
 _PEOPLE = ("pets_s2l1_a", "drone_person12")
 _ENGINE = ("evidence", "config", "media", "detectors", "workers", "cli")
 Measured = dict[str, Any]
@@ -43,6 +43,7 @@ def measure(desk: Desk, options: argparse.Namespace) -> Measured:
             measured["about"]["redactors"] |= {one.name: one.shown for one in some}
     alone: dict[str, Callable[[], Measured]] = {
         "plates": lambda: plates(desk),
+        "aerial": lambda: from_above(desk),
         "knives": lambda: knives(desk),
         "coco": lambda: coco(desk),
     }
@@ -65,7 +66,7 @@ def _hidden(desk: Desk, by: redactors.Redactor, seeds: Sequence[int], options: a
 def _once(desk: Desk, what: str, truth: Sequence[Path], scorer: str, work: Callable[[Path], Measured]) -> Measured:
     """What `work` measures in an empty folder, or what was kept of it."""
     scorers = [desk.evaluation / scorer, desk.evaluation / "boxlib.py"]
-    own = [Path(__file__), Path(images.__file__)]
+    own = [Path(__file__), Path(images.__file__), Path(aerial.__file__)]
     depends_on = {
         "what": what,
         "engine": kept.engine(desk.environment()),
@@ -112,6 +113,16 @@ def plates(desk: Desk) -> Measured:
         return {"models": [looked.model()], "hidden": hidden, **_figures(scored)}
 
     return _once(desk, "plates on still pictures", [stills], "boxes_score.py", work)
+
+
+def from_above(desk: Desk) -> Measured:
+    """Stills of a drone and a drone's clip, with tiles and without."""
+    pictures, film = desk.truth / "auair", desk.truth / "drone_person12.mp4"
+    truth = [film, film.with_suffix(".mot.txt")]
+    return {
+        "auair": _once(desk, "stills from above", [pictures], "boxes_score.py", lambda folder: aerial.stills(desk, folder)),
+        "drone": _once(desk, "a clip from above", truth, "track_score.py", lambda folder: aerial.clip(desk, folder)),
+    }
 
 
 def knives(desk: Desk) -> Measured:
@@ -183,6 +194,15 @@ def about(desk: Desk, options: argparse.Namespace) -> Measured:
     }
 
 
+def added(last: Measured, now: Measured) -> Measured:
+    """The last run's figures with what was measured now in their place or beside them."""
+    about = now["about"]
+    commits = {part: {"commit": about["commit"], "changed": about["changed"]} for part in about["parts"]}
+    whole = {**last["about"], "tried": about["tried"], "scorers": about["scorers"]}
+    whole["redactors"] = {**whole["redactors"], **about["redactors"]}
+    return {**last, **now, "about": {**whole, "apart": {**whole.get("apart", {}), **commits}}}
+
+
 def _git(*arguments: str) -> str:
     if shutil.which("git") is None:
         return ""
@@ -197,6 +217,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=100, help="of each stress clip (100)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of stress clips (all)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
+    parser.add_argument("--add", action="store_true", help="to the last run's figures: the page names what was added")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the report goes (docs/quality.md)")
     cache = Path(os.environ.get("EXHIBIT_CACHE") or Path.home() / ".cache/exhibit") / "quality"
     parser.add_argument("--cache", type=Path, default=cache, help="for stress clips, prepared weights and kept figures")
@@ -209,7 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     with desk_at(options.cache, options.scorer_python, fresh=options.fresh) as desk:
         measured = measure(desk, options)
-    (options.cache / "figures.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
+    last = options.cache / "figures.json"
+    if options.add and last.exists():
+        measured = added(json.loads(last.read_bytes()), measured)
+    last.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
     options.page.write_text(quality_page.page(measured), "utf-8")
     print(f"{options.page} is written", file=sys.stderr)
 

@@ -1,7 +1,7 @@
 """The report of `benchmarks.quality` in words and tables; pure arithmetic on what the scorers wrote.
 
-`measured` is `{"about": {...}, "faces": [line], "controls": [line], "plates": {...}, "persons": [line], "knives": {...},
-"coco": {...}}`; a part that was not asked for is absent. What has no `figures` has `why` there are none.
+`measured` is `{"about": {...}, "faces": [line], "controls": [line], "plates": {...}, "persons": [line], "aerial": {...},
+"knives": {...}, "coco": {...}}`; a part that was not asked for is absent. What has no `figures` has `why` there are none.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks import aerial
 from benchmarks.quality_faces import beside_controls, faces
 from benchmarks.words import percent, share, table, verdict
 
 Line = Mapping[str, Any]
 MODELLED = ("name", "task", "sha256", "threshold", "low_threshold", "runtime", "precision")
+_CHANGED = " with changes that were not committed"
 FLOAT_MAY_LOSE = 0.01
 """mAP50-95 that the model as it runs here may lie below the same weights in float."""
 
@@ -25,14 +27,20 @@ def page(measured: Mapping[str, Any]) -> str:
     if "controls" in measured:
         shown = measured["about"]["redactors"]
         parts.append(beside_controls(measured.get("faces", []), measured["controls"], shown))
-    for name, words in (("plates", _plates), ("persons", _persons), ("knives", _knives), ("coco", _coco)):
+    for name, words in (
+        ("plates", _plates),
+        ("persons", _persons),
+        ("aerial", aerial.words),
+        ("knives", _knives),
+        ("coco", _coco),
+    ):
         if name in measured:
             parts.append(words(measured[name]))
     return "\n".join([*parts, _NOT_COVERED])
 
 
 def _about(about: Line) -> str:
-    state = " with changes that were not committed" if about["changed"] else ""
+    state = _CHANGED if about["changed"] else ""
     arguments = f"--seeds {' '.join(map(str, about['seeds']))} --frames {about['frames']}"
     if about["control_seeds"]:
         arguments += f" --control-seeds {' '.join(map(str, about['control_seeds']))}"
@@ -53,14 +61,25 @@ make quality QUALITY="{arguments}"
 
 Commit `{about["commit"]}`{state}. For this page nothing was tuned, everything is as shipped; but before, settings were tried
 on the files that it reports on. Those figures flatter: other footage and other seeds can be worse.
-
+{_apart(about)}
 {tried}
 {scorers}"""
+
+
+def _apart(about: Line) -> str:
+    """What was measured after the rest, in a run of its own."""
+    lines = [
+        f"Measured apart from the rest: {part}, at commit `{of['commit']}`{_CHANGED if of['changed'] else ''}, with\n"
+        f'`make quality QUALITY="--add --parts {part}"`.\n'
+        for part, of in about.get("apart", {}).items()
+    ]
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _models(measured: Mapping[str, Any]) -> str:
     lines = [*measured.get("faces", []), *measured.get("persons", [])]
     lines += [measured[name] for name in ("plates", "knives", "coco") if name in measured]
+    lines += list(measured.get("aerial", {}).values())
     seen = {tuple(str(model.get(k, "")) for k in MODELLED): None for line in lines for model in line.get("models", [])}
     head = ("model", "looks for", "SHA-256 of the weights", "threshold", "low threshold", "runs in", "precision")
     rows = [(name, task, f"`{sha}`", *rest) for name, task, sha, *rest in sorted(seen)]
@@ -170,8 +189,8 @@ _PERSONS = """## Persons
 
 `exhibit analyse --labels person`, each frame's boxes matched one to one with the truth at an overlap of 0.5. *IDF1* says
 how much of each person has one identity throughout. `pets_s2l1_a` is a calm camera high above ten people. `drone_person12`
-is a real drone at 10 frames a second over one person, labelled on the first 201 of its 541 frames: so only recall is told,
-and no target was set.
+is a real drone at 10 frames a second over one person, with a target for none of its figures: its recall is told here, the
+rest under *From above*.
 """
 
 _KNIVES = """## Knives

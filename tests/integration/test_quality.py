@@ -13,6 +13,7 @@ import pytest
 from benchmarks import redactors
 from benchmarks.desk import desk_at, stress_clip
 from benchmarks.kept import Kept
+from benchmarks.quality import added
 from benchmarks.quality_faces import in_short, mean_interval, pooled
 from benchmarks.quality_page import page
 from config.models import catalogue
@@ -126,6 +127,44 @@ def test_plates_and_persons_say_their_figures_or_why_there_are_none() -> None:
     without = page({"about": ABOUT, "persons": [{"clip": "drone", "why": "not scored: no module"}], **none})
     for why in ("plates: no weights", "knives: no weights", "coco: no weights", "not scored: no module"):
         assert why in without
+
+
+def test_tiles_stand_beside_the_whole_look_with_what_they_cost_and_whether_the_aim_is_reached() -> None:
+    def of(recall: float, precision: float | None) -> dict[str, Any]:
+        return {"boxes": 60, "predictions": 50, "recall": recall, "precision": precision}
+
+    def line(how: str, seconds: float, *figures: dict[str, Any]) -> dict[str, Any]:
+        by = dict(zip(("overlap 0.5", "overlap 0.3"), figures, strict=True))
+        return {"how": how, "processor_s": seconds, "figures": {"0.35": by}, "people": {**of(0.5, 0.5), "boxes": 10}}
+
+    auair = {
+        "plan": {"tiles": {"count": 6, "scale": 0.6667, "side": 640}, "why": "tiles show more", "measured": {}},
+        "lines": [line("whole", 0.02, of(0.2, 0.5), of(0.3, 0.6)), line("tiles", 0.1, of(0.5, 0.4), of(0.45, 0.6))],
+    }
+    track = {"boxes": 200, "recall": 0.95, "precision": 0.66, "idf1": 0.7, "id_switches": 3, "fragmentations": 6}
+    clips = [{"how": "off", "processor_s": 4.0, "figures": track}, {"how": "640", "processor_s": 6.0, "figures": track}]
+    text = page({"about": ABOUT, "aerial": {"auair": auair, "drone": {"lines": clips}}})
+    assert "30 (50.0 %" in row(text, "tiles | 0.35")
+    assert row(text, "tiles | 0.35").endswith("| 5.0 |")
+    assert "6 tiles at 0.6667 of the picture's size, as tiles show more" in text
+    assert "overlap 0.5: **not reached**; overlap 0.3: reached" in text, "more found, but at less precision"
+    assert row(text, "640 |").endswith("| 1.50 |")
+    none = page({"about": ABOUT, "aerial": {"auair": {"why": "no weights"}, "drone": {"why": "not scored"}}})
+    assert "no weights" in none
+    assert "not scored" in none
+
+
+def test_what_is_measured_apart_is_added_and_said_with_its_commit() -> None:
+    last = {"about": ABOUT, "plates": {"why": "no plates"}, "knives": {"why": "no knives"}}
+    now = {"about": {**ABOUT, "commit": "def", "changed": "M x", "parts": ["knives"]}, "knives": {"why": "still none"}}
+    text = page(added(added(last, now), {**now, "about": {**now["about"], "parts": ["coco"]}, "coco": {"why": "no coco"}}))
+    assert "no plates" in text
+    assert "no knives" not in text
+    assert "still none" in text
+    assert "Commit `abc`." in text
+    for part in ("knives", "coco"):
+        assert f"apart from the rest: {part}, at commit `def` with changes that were not committed" in text
+    assert "apart" not in page(last)
 
 
 def test_controls_stand_beside_exhibit_and_a_copy_of_another_size_counts_there() -> None:
