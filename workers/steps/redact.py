@@ -91,4 +91,4 @@ def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
 def _note(redaction: Redaction, not_looked_for: list[dict[str, str]], places: int) -> str:
     open_places = f"a second look found {places} {'place' if places == 1 else 'places'} to look at" if places else ""
     covered = f"draft, approved by nobody: {redaction.in_words()} covered"
-    return "; ".join(filter(None, [covered, open_places, missing_in_words(not_looked_for)]))
+    return "; ".join(filter(None, [covered, open_places, "no location in it", missing_in_words(not_looked_for)]))

@@ -10,11 +10,11 @@ In `out`: `redacted.mp4` and `report.json`::
      "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "models", "audio": [lines], "video": [lines],
      "copied": {"groups_copied", "groups_encoded", "groups_begun", "frames_copied", "frames_encoded",
                 "encoded_as_a_whole": why or ""},
-     "left_out": [lines], "missing": what the file lacks, "damage": [lines], "damage_count", "encoding", "size_wh",
-     "shift_s"}
+     "left_out": [lines], "missing": what the file lacks, "location": {"found": []}, "damage": [lines], "damage_count",
+     "encoding", "size_wh", "shift_s"}
 
 Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks
-can't be painted ends the task with an error and leaves no video.
+can't be painted, and a copy that still says where it was filmed, end the task with an error and leave no video.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from evidence.ports import Progress
 from evidence.redaction import AudioPolicy, Masks, Redaction
 from evidence.wire import redaction_asked
 from media.frames import Frame, FrameReader, Picture
+from media.location import require_none
 from media.missing import missing_part
 from media.render import Written, render
 from media.smart import StrictReader, render_smart
@@ -56,6 +57,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         **covering.report(params, redaction, analysis, brush, written, copied),
         "left_out": left_out(original, job.stream_index),
         "missing": missing_part(original),
+        "location": require_none(out / "redacted.mp4"),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
     return report
