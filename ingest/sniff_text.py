@@ -62,6 +62,7 @@ _NUMBERED = re.compile(r"\A\s*\d{1,9}[ \t]*\r*\n")
 _DRONE_WORDS = re.compile(
     r"\b(?:GPS|RTK|HOME|[FG]\.PRY)\s*\(|\b(?:SrtCnt|FrameCnt|DiffTime)\b|\bBAROMETER\s*[:=(]|F/[\d.,]+, SS |\bH\.S\s+[\d-]"
     r"|\[\s*(?:latitude|longt?itude|iso|shutter|rel_alt|abs_alt|gb_yaw|gb_pitch|drone_yaw|focal_len)\s*[:=\s]"
+    r"|\blat(?:itude)?[\"']?\s*[:=\uff1a]?\s*[\"']?[+-]?\d{1,2}[.,]\d{3}|\b[NS]\s?:?\s?\d{1,2}[.,]\d{3}|\d[.,]\d{3,}\s?°?\s?[NS]\b"
     r"|\b(?:latitude|longt?itude|rel_alt|abs_alt|g(?:b|imbal)_(?:yaw|pitch))[\"']?\s*[:=]",
     re.IGNORECASE,
 )

@@ -252,6 +252,27 @@ DIALECTS: dict[str, Dialect] = {
             Q.PLATFORM_ROLL: -1.0,
         },
     ),
+    "JSON with heights in a group": Dialect(
+        '{{"lat":51.500729,"lng":-0.124625,"alt":{{"rel":3.0,"abs":50.0}},"gimbal":{{"pitch":-45,"roll":1,"yaw":10}}}}',
+        LONDON | {Q.HEIGHT_TAKEOFF: 3.0, Q.HEIGHT_SEA: 50.0, Q.CAMERA_PITCH: -45.0, Q.CAMERA_ROLL: 1.0},
+    ),
+    "names inside the parentheses": Dialect(
+        "GPS (lon: -0.124625, lat: 51.500729, alt: 20), HOME (lat=51.500100, lon=-0.124000) BAROMETER: 12.5M",
+        LONDON | {Q.HEIGHT_TAKEOFF: 12.5, Q.HEIGHT_SEA: 20.0, Q.HOME_LATITUDE: 51.5001},
+    ),
+    "short names without brackets": Dialect(
+        "Lat: 51.500729 Lon: -0.124625 Alt: 100m Speed: 36 km/h", LONDON | {Q.HEIGHT_SEA: 100.0, Q.SPEED: 10.0}
+    ),
+    "names of two words": Dialect(
+        "[latitude: 51.500729] [longitude: -0.124625] [relative altitude: 3.0] [absolute altitude: 5.0] [gimbal pitch: -45]",
+        LONDON | {Q.HEIGHT_TAKEOFF: 3.0, Q.HEIGHT_SEA: 5.0, Q.CAMERA_PITCH: -45.0},
+    ),
+    "nothing but letters of the compass": Dialect("N51.500729, W0.124625 H: 12.0m", LONDON | {Q.HEIGHT_TAKEOFF: 12.0}),
+    "degrees with letters and signs": Dialect("51.500729°N 0.124625°W BAROMETER: 3.5", LONDON | {Q.HEIGHT_TAKEOFF: 3.5}),
+    "full-width signs": Dialect(
+        "[latitude：51.500729] [longitude：-0.124625] [rel_alt：3.2]", LONDON | {Q.HEIGHT_TAKEOFF: 3.2}
+    ),
+    "bars": Dialect("|LAT:51.500729|LON:-0.124625|ALT:132.86|", LONDON | {Q.HEIGHT_SEA: 132.86}),
     "kilometres an hour and feet": Dialect(
         "F/2.8, SS 100, ISO 100, EV 0, GPS (-0.1246, 51.5007, 16), D 10.0ft, H 100.0ft, H.S 36.0km/h, V.S 0.0km/h",
         {Q.LATITUDE: 51.5007, Q.HEIGHT_TAKEOFF: 30.48, Q.SPEED: 10.0},

@@ -36,8 +36,8 @@ class Spoken(NamedTuple):
 _NAMES = {
     "latitude": "latitude lat gpslatitude gpslat",
     "longitude": "longitude longtitude lontitude longitute lon lng long gpslongitude gpslon",
-    "rel_alt": "relalt relativealt relativealtitude relheight relativeheight altrel heightabovetakeoff",
-    "abs_alt": "absalt absolutealt absolutealtitude absheight asl amsl altasl mslalt altmsl",
+    "rel_alt": "altituderel heightrel relalt relativealt relativealtitude relheight relativeheight altrel",
+    "abs_alt": "altabs altitudeabs heightabs absalt absolutealt absolutealtitude absheight asl amsl altasl mslalt altmsl",
     "altitude": "altitude alt gpsalt gpsaltitude elevation",
     "height": "height",
     "barometer": "barometer baro baroalt baroheight",
@@ -46,6 +46,7 @@ _NAMES = {
     "H": "H",
     "D": "D",
     "h.s": "h.s hspeed horizontalspeed groundspeed",
+    "speed": "speed spd velocity",
     "v.s": "v.s vspeed verticalspeed",
     "camera_yaw": "gbyaw gimbalyaw gimbalheading camerayaw cameraheading gimbalyawdegree",
     "camera_pitch": "gbpitch gimbalpitch camerapitch gimbalpitchdegree",
@@ -77,8 +78,8 @@ _NAMES = {
     "shutter": "ss tv",
 }
 _OURS = {theirs: ours for ours, names in _NAMES.items() for theirs in names.split()}
-_TELLING = """latitude longitude gps_1 gps_3 home_1 rel_alt abs_alt barometer hb D h.s speed_north camera_yaw camera_pitch
-    platform_yaw difference count fnum"""
+_TELLING = """longitude gps_1 gps_3 home_1 rel_alt abs_alt barometer h.s speed_north camera_yaw camera_pitch
+    platform_yaw difference count"""
 TELLING = frozenset(_TELLING.split())
 """Names that people's subtitles don't hold: one of them makes the file a drone's."""
 
@@ -98,11 +99,23 @@ _BARE = re.compile(
 )
 _UNNAMED = re.compile(r"\([^()]{0,4000}\)")
 _GROUP = re.compile(
-    r"\b(drone|aircraft|uav|flight|gimbal|camera|gb|home)\s{0,3}[:=]\s{0,3}[\[{]?\s{0,3}"
-    r"(?=(?:yaw|pitch|roll|heading|lat|lon|lng)\w{0,12}\s{0,3}[:=])([^\[\]{}]{0,300})",
+    r"\b(drone|aircraft|uav|flight|gimbal|camera|gb|home|altitude|alt|height)\s{0,3}[:=]\s{0,3}[\[{]?\s{0,3}"
+    r"(?=(?:yaw|pitch|roll|heading|lat|lon|lng|rel|abs)\w{0,12}\s{0,3}[:=])([^\[\]{}]{0,300})",
     re.IGNORECASE,
 )
-_IN_GROUP = re.compile(r"\b(yaw|pitch|roll|heading|lat\w{0,10}|lon\w{0,10}|lng)\b", re.IGNORECASE)
+_IN_GROUP = re.compile(r"\b(yaw|pitch|roll|heading|rel|abs|lat\w{0,10}|lon\w{0,10}|lng)\b", re.IGNORECASE)
+_TWO_WORDS = re.compile(
+    r"\b(relative|absolute|rel|abs|gimbal|camera|drone|aircraft|horizontal|vertical|ground|focal|digital)[ \t]"
+    r"(altitude|alt|height|pitch|yaw|roll|heading|speed|length|zoom)\b",
+    re.IGNORECASE,
+)
+_NAMES_PLACE = re.compile(r"\b(?:lat|lon|lng)", re.IGNORECASE)
+_COMPASS = re.compile(
+    r"(?<![\w.])(?:([NS])\s?:?\s?(\d{1,2}[.,]\d{2,20})°?|(\d{1,2}[.,]\d{2,20})\s?°?\s?([NS]))(?:\s?[,;/]\s?|\s{1,3})"
+    r"(?:([EW])\s?:?\s?(\d{1,3}[.,]\d{2,20})°?|(\d{1,3}[.,]\d{2,20})\s?°?\s?([EW]))(?![\w.])"
+)
+"""Two numbers whose letters say which is which, without any name."""
+_FULL_WIDTH = str.maketrans("：，；（）［］｛｝＝", ":,;()[]{}=")
 _QUOTED = re.compile(r"""["']([A-Za-z][\w. ]{0,40})["']\s{0,3}:""")
 _PAIR = re.compile(
     rf"""(?<![\w.])([A-Za-z][\w.-]{{0,40}})(?:\s{{0,3}}[:=]\s{{0,3}}["']?|\s{{1,3}})([NSEW]\s?:?\s?)?"""
@@ -140,6 +153,8 @@ def _plain(text: str, cut: bool) -> str:
     text = _TAG.sub(" ", text)
     if "&" in text:
         text = unescape(text)
+    if not text.isascii():
+        text = text.translate(_FULL_WIDTH)
     if '"' in text or "'" in text:
         text = _QUOTED.sub(r"\1:", text)
     return text.replace("\\N", "\n").replace("\N{MINUS SIGN}", "-")
@@ -182,7 +197,14 @@ def _all_measures(text: str) -> Iterator[tuple[str, Measure]]:
             place = _coordinate(content)
             if place is not None:
                 yield _ours(name), Measure(place[0], place[1])
-    for name, before, value, after in _PAIR.findall(_GROUP.sub(_with_prefix, text)):
+    for side, north, north_, side_, way, east, east_, way_ in _COMPASS.findall(text):
+        yield "latitude", _signed(_measure(north or north_, ""), side or side_)
+        yield "longitude", _signed(_measure(east or east_, ""), way or way_)
+    yield from _pairs(_GROUP.sub(_with_prefix, _TWO_WORDS.sub(r"\1_\2", text)))
+
+
+def _pairs(text: str) -> Iterator[tuple[str, Measure]]:
+    for name, before, value, after in _PAIR.findall(text):
         ours = _ours(name)
         if ours:
             yield ours, _signed(_measure(value, after), before.strip(": ") or after)
@@ -195,7 +217,7 @@ def _with_prefix(group: re.Match[str]) -> str:
 def _ours(name: str) -> str:
     if name in {"H", "D"}:
         return name
-    short = name.lower().replace("_", "").replace("-", "")
+    short = name.lower().replace("_", "").replace("-", "").rstrip(".")
     if "." in short and short not in _OURS:
         short = short.rpartition(".")[2]
     return _OURS.get(short, "")
@@ -219,6 +241,12 @@ def _signed(measure: Measure, letter: str) -> Measure:
 
 
 def _tuple(name: str, content: str) -> Iterator[tuple[str, Measure]]:
+    if _NAMES_PLACE.search(content):
+        whose = "home_" if name == "HOME" else ""
+        for ours, value in _pairs(content):
+            if ours in {"latitude", "longitude", "altitude"}:
+                yield whose + ours, value
+        return
     parts = _parts(content)
     if name == "BAROMETER":
         found = _THIRD.fullmatch(parts[0]) if parts else None

@@ -94,18 +94,19 @@ def _order(
     for said in (_by_names(column), _by_distance(column), _by_speed(column, elapsed_us)):
         if said is not None:
             return *said, True
+    third = column("gps_3")
+    counted = not unit and not third_decimals and bool(np.nanmax(np.nan_to_num(third), initial=0) <= _SATELLITES)
+    by_form = not listed and not counted
+    if _in_the_isles(column) is not None and _in_the_isles(column) is not by_form:
+        why = "only so it lies in the British Isles, an assumption against the habit of such forms"
+        return not by_form, why, False
     if listed:
         return False, "the form of lists with D and H.S, an assumption that nothing in the file confirms", True
-    if unit.upper() == "M" or third_decimals:
-        if _in_the_isles(column) is False:
-            return False, "only so it lies in the British Isles, an assumption that nothing else in the file confirms", False
-        form = "a unit" if unit else "decimals"
-        return True, f"the form whose third number has {form}, an assumption that nothing in the file confirms", bool(unit)
-    if np.isfinite(column("gps_3")).any():
+    if not counted:
+        form = "has a unit" if unit else "has decimals" if third_decimals else "is no count of satellites"
+        return True, f"the form whose third number {form}, an assumption that nothing in the file confirms", bool(unit)
+    if np.isfinite(third).any():
         return False, "the form whose third number is a count, an assumption that nothing in the file confirms", True
-    home = _in_the_isles(column)
-    if home is not None:
-        return home, "only so it lies in the British Isles, an assumption that nothing else in the file confirms", False
     return False, "an assumption that nothing in the file confirms", False
 
 

@@ -128,6 +128,11 @@ def motion(said: Said, elapsed_us: npt.NDArray[np.int64]) -> Part:
     if said.has("h.s"):
         columns[Quantity.SPEED] = _either(_speed(said, "h.s"), columns.get(Quantity.SPEED, np.full(len(north), np.nan)))
         certainty.pop(Quantity.SPEED, None)
+    elif said.has("speed") and Quantity.SPEED not in columns:
+        columns[Quantity.SPEED] = _speed(said, "speed")
+        if not said.unit("speed"):
+            certainty[Quantity.SPEED] = Certainty.ESTIMATED
+            notes.append("a speed without a unit is taken as metres a second")
     if said.has("v.s"):
         climb = _speed(said, "v.s")
         sign = _climbing(climb, heights(said, np.full(len(north), np.nan))[0][Quantity.HEIGHT_TAKEOFF], elapsed_us)

@@ -76,6 +76,9 @@ def gps(*rows: str, tail: str = "") -> Telemetry:
         ("GPS(174.0177,-41.3899,0.0M) BAROMETER:1.9M", -41.3899, None),
         ("GPS(-0.1246,51.5007,16) BAROMETER:1.9", 51.5007, None),
         ("GPS(51.5007,-0.1246,0.0M) BAROMETER:1.9M", 51.5007, None),
+        ("GPS(51.5007,-0.1246,16) BAROMETER:1.9", 51.5007, Certainty.ESTIMATED),
+        ("GPS (51.5007, -0.1246, 16), D 5.20m, H 1.50m", 51.5007, Certainty.ESTIMATED),
+        ("[GPS: 51.5007, -0.1246, 100]", 51.5007, Certainty.ESTIMATED),
         ("GPS(28.6139,77.2090,120.55)", 28.6139, Certainty.ESTIMATED),
         ("GPS(-0.1246,51.5007,87.55)", 51.5007, Certainty.ESTIMATED),
         ("GPS(51.5007,-0.1246,87.55)", 51.5007, Certainty.ESTIMATED),
@@ -216,7 +219,7 @@ def test_cues_out_of_turn_are_put_in_order_and_lost_times_between_their_neighbou
 
 def test_subtitles_for_people_and_files_with_nothing_in_them_are_refused_in_words() -> None:
     with pytest.raises(UnsupportedMedia, match="subtitles for people: none of the 2"):
-        read(cued("Turn left here.", "The speed 50 sign, height 3 metres"))
+        read(cued("Turn left at latitude 51 (D 3).", "The speed 50 sign, height 3 metres, F 2.8, Hb: 12"))
     with pytest.raises(CorruptMedia, match="empty"):
         dji.read(b"")
     with pytest.raises(CorruptMedia, match="before its first subtitle"):
