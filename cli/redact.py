@@ -75,6 +75,7 @@ def redact(
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --tracks found/ --keep-track 3 --reason "the suspect"
 
     Another model then searches the copy for what is still open; each place is in the report, its picture in COPY-findings/.
+    Where tracks may be wrong is in the report too (doubts), ranked.
 
     Exit code: 0 done; 1 a step failed, or a model file isn't the one in the catalogue; 2 the file can't be used,
     nothing here can find what is to be hidden, or the folder for the copy or the report isn't there; 3 the output is there
@@ -132,4 +133,14 @@ def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
         console.print(f"{whole['damage_count']} place(s) of it can't be decoded; the first: {whole['damage'][0]}.")
     for missing in whole["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}")
+    _show_doubts(console, whole.get("doubts"))
     second_look.show(console, whole["second_look"], output)
+
+
+def _show_doubts(console: Console, doubts: dict[str, Any] | None) -> None:
+    """Where a person should look at the copy first; nothing where tracks of an earlier analysis were taken."""
+    if doubts and doubts["doubts"]:
+        spans = "one span" if len(doubts["doubts"]) == 1 else f"{len(doubts['doubts'])} spans"
+        console.print(
+            f"Look closely at {spans}, {100 * doubts['share']:.1f} % of the video; --report lists them with reasons."
+        )

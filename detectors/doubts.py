@@ -1,4 +1,5 @@
-"""Doubts about finished tracks: where what is hidden by them may be left open. Nothing here looks at a picture."""
+"""Doubts about finished tracks: where what is hidden by them may be left open. Nothing here looks at a picture; how sharp
+each was is told."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from evidence.doubt import Doubt, Reason, ranked
+from detectors.sharpness import blurred
+from evidence.doubt import PICTURE, Doubt, Reason, ranked
 from evidence.track import Detections, Origin, Track, TrackBox, apart
 
-_WATCHED = ("face", "licence plate")
+WATCHED = ("face", "licence plate")
 """Kinds that are hidden because a miss costs most; of people only what breaks or crosses is told."""
 _ALSO = ("person",)
 _URGENCY = {
@@ -22,6 +24,7 @@ _URGENCY = {
     Reason.WEAK: 0.6,
     Reason.CUT: 0.5,
     Reason.CROSSING: 0.4,
+    Reason.BLUR: 0.35,
     Reason.SMALL: 0.3,
 }
 _LARGE = 0.1
@@ -37,12 +40,14 @@ _AT_EDGE = 0.004
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """What the tracks are of. `cuts`: frames with which another scene begins."""
+    """What the tracks are of. `cuts`: frames with which another scene begins; `sharpness`: of each frame, where it was
+    measured (`detectors.sharpness`)."""
 
     frame_count: int
     frames_per_second: float
     size_wh: tuple[int, int]
     cuts: Sequence[int] = ()
+    sharpness: Sequence[float] = ()
 
 
 def doubts_about(
@@ -50,14 +55,15 @@ def doubts_about(
 ) -> list[Doubt]:
     """All of them, the most urgent first. `thresholds`: by model, the score from which a sighting is sure."""
     found: list[Doubt] = []
-    for label in (*_WATCHED, *_ALSO):
+    for label in (*WATCHED, *_ALSO):
         those = [track for track in tracks if track.label == label]
         found += _broken(those, video)
         found += _crossing(those, video)
     for track in tracks:
-        if track.label in _WATCHED:
+        if track.label in WATCHED:
             found += _within(track, video, thresholds.get(track.model, 0.0))
     found += _dropped(left_over, video, thresholds)
+    found += _blurred(video)
     return ranked(found)
 
 
@@ -124,7 +130,7 @@ def _crossing(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
 
 def _dropped(left_over: Detections, video: Video, thresholds: Mapping[str, float]) -> Iterator[Doubt]:
     longest = max(video.size_wh)
-    for label in _WATCHED:
+    for label in WATCHED:
         rows = [
             row
             for row in range(len(left_over))
@@ -135,6 +141,11 @@ def _dropped(left_over: Detections, video: Video, thresholds: Mapping[str, float
         for frames in _runs(sorted(share)):
             most = max(share.get(frame, 0.0) for frame in range(frames[0], frames[1] + 1))
             yield _doubt(Reason.DROPPED, label, frames, (), most)
+
+
+def _blurred(video: Video) -> Iterator[Doubt]:
+    for frames in blurred(video.sharpness, video.cuts, video.frames_per_second):
+        yield _doubt(Reason.BLUR, PICTURE, frames, (), 1.0)
 
 
 def _runs(frames: Sequence[int]) -> list[tuple[int, int]]:

@@ -22,6 +22,28 @@ class Reason(StrEnum):
     """Hardly large enough to be seen."""
     CUT = "cut"
     """Another scene begins while something is followed."""
+    BLUR = "blur"
+    """The whole picture is much less sharp than shortly before and after: nobody can judge what was in view."""
+
+    @property
+    def words(self) -> str:
+        """For a page or a report: what may be wrong there."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Reason.BROKEN: "a track breaks off, and another one begins nearby",
+    Reason.DROPPED: "something was seen, and no track was made of it",
+    Reason.EDGE: "something fast crosses the picture's edge",
+    Reason.WEAK: "a track goes on with faint sightings, or with none",
+    Reason.CROSSING: "two tracks cross: either may go on as the other",
+    Reason.SMALL: "hardly large enough to be seen",
+    Reason.CUT: "another scene begins while something is followed",
+    Reason.BLUR: "the picture is too blurred to judge",
+}
+
+
+PICTURE = "picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +52,7 @@ class Doubt:
 
     reason: Reason
     label: str
+    """Of what is doubtful; `PICTURE` where it is the whole picture."""
     first_frame: int
     last_frame: int
     tracks: tuple[int, ...]

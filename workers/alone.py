@@ -29,7 +29,8 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 """Opens the display of one stage's progress, by its name."""
 
 TRACKS = "tracks.json"
-MADE = (TRACKS, "tracks.mot.txt", "detections.parquet", "doubts.json")
+_DOUBTS = "doubts.json"
+MADE = (TRACKS, "tracks.mot.txt", "detections.parquet", _DOUBTS)
 """What an analysis writes."""
 
 _CORES_PER_SEGMENT = 3
@@ -100,7 +101,8 @@ class Bench:
     def redact(
         self, file: Path, redaction: Redaction, found: Path | None = None, *, smart: bool = True
     ) -> tuple[Path, dict[str, Any]]:
-        """The redacted copy and the report about it; `found` is the tracks.json of an earlier analysis of the file.
+        """The redacted copy and the report about it; `found` is the tracks.json of an earlier analysis of the file, without
+        which the report has the doubts too.
         `smart`: groups of pictures with nothing to hide are copied.
 
         Raises: NoDetector when nothing here can look for what is to be hidden, before anything is decoded; the rest as
@@ -123,7 +125,8 @@ class Bench:
                 return whole
         analysis = self._analyse(file, params, media=media, watch=watch)
         made, report = self._redact(file, redaction, analysis.folder / TRACKS, watch, smart=smart)
-        return made, {**report, "not_looked_for": analysis.report["not_looked_for"]}
+        doubts = _doubts_in(analysis.folder)
+        return made, {**report, "not_looked_for": analysis.report["not_looked_for"], "doubts": doubts}
 
     def _fits_one_pass(self, media: MediaInfo, redaction: Redaction) -> bool:
         """Whether tracks can be hidden while they are followed, and the frames that wait for that don't fill the memory."""
@@ -151,8 +154,10 @@ class Bench:
             report = self._child("single_pass", {"original": file}, {**params, **asked, **about}, out, progress)
         if "instead" in report:
             return None
-        (out / TRACKS).rename(self._folder("track") / TRACKS)
-        return out / "redacted.mp4", report
+        beside = self._folder("track")
+        for name in (TRACKS, _DOUBTS):
+            (out / name).rename(beside / name)
+        return out / "redacted.mp4", {**report, "doubts": _doubts_in(beside)}
 
     def _redact(
         self, file: Path, redaction: Redaction, tracks: Path, watch: Stopwatch, *, smart: bool
@@ -275,6 +280,11 @@ class Bench:
         folder = next(f for f in (self.scratch / f"{name}{n or ''}" for n in count()) if not f.exists())
         folder.mkdir()
         return folder
+
+
+def _doubts_in(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / _DOUBTS).read_bytes())
+    return found
 
 
 def _segments_at_a_time() -> int:

@@ -138,6 +138,8 @@ def test_redact_covers_every_face_on_every_frame_and_reports(clip, offline, caps
     assert exhibit("redact", clip, "-o", target, "--what", "faces", "--report", report) == 0
     said = json.loads(report.read_text())
     assert said["draft"] is True
+    assert 0 <= said["doubts"]["share"] <= 1
+    assert all(set(one) >= {"rank", "reason", "first_frame", "last_frame", "tracks"} for one in said["doubts"]["doubts"])
     assert {line["what"] for line in said["not_looked_for"]} == {"people", "plates"}
     assert [(model["name"], len(model["sha256"])) for model in said["models"]] == [("centerface", 64)]
     assert said["frames_in"] == said["frames_out"] == 75

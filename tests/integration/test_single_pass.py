@@ -68,6 +68,8 @@ def assert_same(path: Path, params: dict[str, Any], folder: Path, *, tracks_at_l
     one, steps = in_one(path, params, folder / "one"), in_steps(path, params, folder / "steps")
     found = [json.loads((folder / name / "tracks.json").read_text()) for name in ("one", "steps")]
     assert found[0] == found[1]
+    doubts = [json.loads((folder / name / "doubts.json").read_text()) for name in ("one", "steps")]
+    assert doubts[0] == doubts[1]
     assert len(found[0]["tracks"]) >= tracks_at_least
     speed, plan = one.pop("speed"), one.pop("plan")
     assert not plan["every_frame"]
@@ -133,6 +135,9 @@ def test_a_face_that_is_found_late_is_hidden_from_where_it_came_in(params: dict[
     track.run(raw, {}, tmp_path / "steps", unheard)
     found = [json.loads((tmp_path / name / "tracks.json").read_text()) for name in ("one", "steps")]
     assert found[0]["tracks"] == found[1]["tracks"]
+    doubts = [json.loads((tmp_path / name / "doubts.json").read_text()) for name in ("one", "steps")]
+    assert doubts[0] == doubts[1]
+    assert doubts[0]["doubts"]
     assert any(line["look"] == "back" for line in report["plan"]["looks"]["centerface"])
     hers = [
         (one["first_frame"] + number, box)
@@ -157,7 +162,7 @@ def test_in_a_child_it_leaves_the_copy_its_tracks_and_its_report(params: dict[st
     told: list[tuple[int, int]] = []
     job = Job("single_pass", {"original": pan_clip(tmp_path / "clip.mp4", frames=30)}, out, {**params, "frame_count": 30})
     report = run_child(job, Limits(), lambda done, total: told.append((done, total)))
-    assert sorted(p.name for p in out.iterdir()) == ["redacted.mp4", "report.json", "tracks.json"]
+    assert sorted(p.name for p in out.iterdir()) == ["doubts.json", "redacted.mp4", "report.json", "tracks.json"]
     assert json.loads((out / "report.json").read_text()) == report
     assert told[-1] == (30, 30)
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.doubts import Video, doubts_about
+from detectors.sharpness import blurred, measured, size_for
 from evidence.doubt import Doubt, Reason, frames_in, ranked
 from evidence.track import Detections, Origin, Track, TrackBox
-from workers.tasks.track import doubts_to_json
+from workers.tasks.doubting import doubts_to_json
 
 VIDEO = Video(300, 30.0, (800, 400))
 THRESHOLDS = {"m": 0.5}
@@ -116,8 +120,9 @@ def test_the_larger_and_the_graver_come_first():
 
 def test_the_file_says_ranks_times_and_the_share_of_the_video():
     doubts = [Doubt(Reason.WEAK, "face", 10, 19, (4,), 0.5), Doubt(Reason.SMALL, "face", 15, 29, (5,), 0.3)]
-    value = doubts_to_json(doubts, VIDEO, np.arange(300) * 1001)
+    value = doubts_to_json(doubts, VIDEO, np.arange(300) * 1001, Fraction(1, 30000))
     assert (value["frames"], value["share"], value["cuts"]) == (20, pytest.approx(20 / 300, abs=1e-4), [])
+    assert value["time_base"] == "1/30000"
     assert value["doubts"][0] == {
         "rank": 1,
         "reason": "weak",
@@ -135,3 +140,36 @@ def test_frames_in_doubt_are_counted_once(spans):
     doubts = [Doubt(Reason.WEAK, "face", first, first + more, (1,), urgency) for first, more, urgency in spans]
     assert frames_in(doubts) == len({f for d in doubts for f in range(d.first_frame, d.last_frame + 1)})
     assert [d.urgency for d in ranked(doubts)] == sorted((d.urgency for d in doubts), reverse=True)
+
+
+def test_a_stretch_that_is_blurred_beside_its_surroundings_is_told():
+    sharp = [8.0] * 300
+    sharp[40:46] = [3.0] * 6
+    sharp[100] = 3.0
+    assert about(video=replace(VIDEO, sharpness=sharp)) == [(Reason.BLUR, 40, 45, ())]
+    assert about(video=replace(VIDEO, sharpness=[3.0] * 300)) == [], "out of focus throughout: nothing to hold it against"
+    dull = [8.0] * 150 + [3.0] * 150
+    assert about(video=replace(VIDEO, sharpness=dull, cuts=(150,))) == [], "another scene is another picture"
+    assert about(video=replace(VIDEO, sharpness=())) == []
+
+
+@given(st.lists(st.floats(0, 50), max_size=200), st.lists(st.integers(1, 199), max_size=3, unique=True))
+def test_blurred_stretches_lie_in_the_video_and_in_one_scene(sharpness, cuts):
+    scenes = sorted(cut for cut in cuts if cut < len(sharpness))
+    found = blurred(sharpness, scenes, 30.0)
+    for first, last in found:
+        assert 0 <= first < last < len(sharpness)
+        assert not any(first < cut <= last for cut in scenes)
+    assert all(a[1] < b[0] for a, b in pairwise(found))
+
+
+def test_a_picture_out_of_focus_is_measured_as_less_sharp():
+    rng = np.random.default_rng(3)
+    picture = cv2.resize(rng.integers(0, 255, (54, 96), np.uint8), (480, 270))
+    assert measured(cv2.GaussianBlur(picture, (0, 0), 3)) < 0.5 * measured(picture)
+    assert size_for((1920, 1080)) == (480, 270)
+    assert size_for((320, 240)) == (320, 240)
+
+
+def test_every_reason_has_its_words():
+    assert len({reason.words for reason in Reason}) == len(Reason)

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from config.models import ModelTask
+from detectors import sharpness
 from detectors.detector import Detector, Found, View
 from detectors.load import described, load, with_tiles
 from detectors.motion import Motion, Watch, recorded, size_for
@@ -124,6 +125,7 @@ class Look:
         self._camera = Watch()
         self.motions: list[Motion] = []
         """Of each frame that was looked at, in order."""
+        self.sharpness: list[float] = []
         self.size_wh = (0, 0)
         self.detectors: tuple[Detector, ...] = ()
         self.models: list[dict[str, Any]] = []
@@ -156,8 +158,8 @@ class Look:
         return {"every_frame": self._every_frame, "looks": looks, "tiles": self._chosen}
 
     def motion(self) -> dict[str, Any]:
-        """Of all frames, for `detectors.motion.joined`."""
-        return recorded(self.motions, self._camera)
+        """Of all frames, for `detectors.motion.joined`, and how sharp each was."""
+        return {**recorded(self.motions, self._camera), "sharpness": self.sharpness}
 
     def at(self, frame: Frame) -> list[Future[Found]]:
         """What each model will have seen; boxes in pixels of the upright picture. Frames come in order.
@@ -167,6 +169,7 @@ class Look:
         motion = self._camera.at(frame.small_grey(size_for(frame.upright_size_wh)))
         number = len(self.motions)
         self.motions.append(motion)
+        self.sharpness.append(sharpness.measured(frame.small_grey(sharpness.size_for(frame.upright_size_wh))))
         if self._begin_at and frame.pts >= self._begin_at[0]:
             self._begin_at.popleft()
             self._begun = number

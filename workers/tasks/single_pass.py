@@ -8,7 +8,8 @@ Input `original`. Params: those of DETECT but `segment`, those of REDACT, and `f
 With `smart` it first looks at some key frames: where there is nothing to hide on many, the other way pays, with REDACT
 copying groups of pictures; then nothing is made, and the result is {"instead": "steps"}.
 
-In `out`: `redacted.mp4` and `tracks.json`, as REDACT and TRACK make them, and `report.json`: REDACT's, and in it::
+In `out`: `redacted.mp4`, `tracks.json` and `doubts.json`, as REDACT and TRACK make them, and `report.json`: REDACT's, and in
+it::
 
     "speed": {"stages_s": {"load", "decode", "scale", "look: MODEL", "follow", "paint", "encode": seconds at work},
               "passed_s", "processor_s", "frames_per_s"}
@@ -31,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from detectors.detector import Found
+from detectors.doubts import Video
 from detectors.follower import Follower, Seen, frames_ahead
 from detectors.tracker import frames_per_second
 from evidence.errors import IntegrityError
@@ -40,6 +42,7 @@ from evidence.redaction import AudioPolicy, BoxXYXY, Masks, Redaction
 from evidence.wire import redaction_asked, tracks_file
 from media.ahead import ahead
 from media.frames import Frame, FrameReader, Picture, read_frames
+from media.location import require_none
 from media.missing import missing_part
 from media.render import render
 from media.smart_plan import Copied
@@ -51,6 +54,7 @@ from media.timeline import shift_for, times_by_packet
 from workers.tasks import analysis as analyses
 from workers.tasks import covering
 from workers.tasks.detect import Look
+from workers.tasks.doubting import LeftOver, write_doubts
 from workers.tasks.growing import Growing
 
 _COPIED = Copied(encoded_as_a_whole="it was looked at and written in one pass")
@@ -88,10 +92,12 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
                 watch=watch,
             )
     analysis = passing.write_analysis(params, out / analyses.NAME)
+    passing.write_doubts(out)
     report = {
         **covering.report(params, redaction, analysis, passing.brush, written, _COPIED),
         "left_out": left_out(original, stream),
         "missing": missing_part(original),
+        "location": require_none(out / "redacted.mp4"),
         "plan": look.plan(),
         "speed": watch.report(written.frames),
     }
@@ -139,6 +145,7 @@ class _Pass:
         """When each model gave its last answer."""
         self._masks: dict[int, list[BoxXYXY]] = {}
         self._growing: Growing | None = None
+        self._left_over: LeftOver | None = None
         self._frame_pts: list[int] = []
         self._scenes: list[int] = []
         self.brush = covering.Brush(redaction.style)
@@ -175,6 +182,8 @@ class _Pass:
             yield from self._known()
         if self._growing is not None:
             self._growing.end()
+            assert self._left_over is not None
+            self._left_over.take(self._growing.follower.left_over)
             self._growing.check(self._redaction)
             self._redaction.check_regions(self._look.size_wh, self._span())
             yield from self._known()
@@ -201,14 +210,20 @@ class _Pass:
         motion = self._look.motions[frame.index]
         growing.follower.add(frame.pts, seen, motion.shift(self._look.size_wh), motion.cut)
         growing.take()
+        left_over = self._left_over = self._left_over or LeftOver(self._thresholds, growing.follower.look_ahead)
+        left_over.fed(frame.index, seen)
+        left_over.take(growing.follower.left_over)
         if motion.cut:
             self._scenes.append(frame.index)
         self._frame_pts.append(frame.pts)
         self._held.append(frame)
 
     def _start(self, first: Frame) -> Growing:
-        thresholds = {model["name"]: model["threshold"] for model in self._look.models}
-        return Growing(Follower(thresholds, self.rate, self._look.size_wh, first.time_base), self._redaction.margin)
+        return Growing(Follower(self._thresholds, self.rate, self._look.size_wh, first.time_base), self._redaction.margin)
+
+    @property
+    def _thresholds(self) -> dict[str, float]:
+        return {model["name"]: model["threshold"] for model in self._look.models}
 
     def _known(self) -> Iterator[Frame]:
         assert self._growing is not None
@@ -234,3 +249,16 @@ class _Pass:
         whole = tracks_file(self._frame_pts, base, size_wh, tracks, about, scenes=self._scenes, original_sha256=of)
         path.write_text(whole, "utf-8")
         return analyses.read(path)
+
+    def write_doubts(self, out: Path) -> None:
+        """doubts.json, as TRACK writes it."""
+        if self._growing is None or self._left_over is None:
+            return
+        video = Video(len(self._frame_pts), self._true_rate(), self._look.size_wh, self._scenes, self._look.sharpness)
+        left_over = self._left_over.detections(self._frame_pts, self._reader.time_base)
+        frame_pts = np.array(self._frame_pts, np.int64)
+        write_doubts(out, self._growing.whole(), left_over, video, self._thresholds, frame_pts)
+
+    def _true_rate(self) -> float:
+        """As TRACK tells it, from the frames that decoded."""
+        return frames_per_second(np.array(self._frame_pts, np.int64), self._reader.time_base)

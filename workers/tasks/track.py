@@ -31,6 +31,7 @@ A box of a face or plate is never much smaller than shortly before and after; th
 `doubts.json` (UTF-8): where a person should look, the most urgent first::
 
     {"frames": 41, "share": 0.136,           # how much of the video that is
+     "time_base": "1/30000",
      "cuts": [120, …],                       # frames with which another scene begins
      "doubts": [{"rank": 1, "reason": "broken", "label": "face", "first_frame": 12, "last_frame": 19,
                  "start_pts": 12012, "end_pts": 19019, "tracks": [3, 4]}, …]}
@@ -53,15 +54,15 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import motion
-from detectors.doubts import Video, doubts_about
+from detectors.doubts import Video
 from detectors.table import SegmentSeen, read_raw, write_final
 from detectors.tracker import follow, frames_per_second
-from evidence.doubt import Doubt, frames_in
 from evidence.errors import CorruptMedia, IntegrityError
 from evidence.heads import carried_on
 from evidence.ports import Progress
 from evidence.track import Detections, Track
 from evidence.wire import tracks_file
+from workers.tasks.doubting import write_doubts
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -93,34 +94,17 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
     write_final(tracks, untracked, out / "detections.parquet")
     rate = frames_per_second(frame_pts, seen.time_base)
-    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), scenes)
-    doubts = doubts_about(tracks, untracked, video, thresholds)
-    (out / "doubts.json").write_text(json.dumps(doubts_to_json(doubts, video, frame_pts), indent=1), "utf-8")
+    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), scenes, _sharpness(segments, len(frame_pts)))
+    doubts = write_doubts(out, tracks, untracked, video, thresholds, frame_pts)
     progress(len(frame_pts), len(frame_pts))
     labels = dict(sorted(Counter(track.label for track in tracks).items()))
-    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": len(doubts), **about}
+    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": doubts, **about}
 
 
-def doubts_to_json(doubts: Sequence[Doubt], video: Video, frame_pts: npt.NDArray[np.int64]) -> dict[str, Any]:
-    frames = frames_in(doubts)
-    return {
-        "frames": frames,
-        "share": round(frames / video.frame_count, 4),
-        "cuts": list(video.cuts),
-        "doubts": [
-            {
-                "rank": rank,
-                "reason": doubt.reason.value,
-                "label": doubt.label,
-                "first_frame": doubt.first_frame,
-                "last_frame": doubt.last_frame,
-                "start_pts": int(frame_pts[doubt.first_frame]),
-                "end_pts": int(frame_pts[doubt.last_frame]),
-                "tracks": list(doubt.tracks),
-            }
-            for rank, doubt in enumerate(doubts, 1)
-        ],
-    }
+def _sharpness(segments: Sequence[SegmentSeen], frames: int) -> list[float]:
+    """Of each frame; empty where a segment has none recorded."""
+    found = [value for s in segments for value in (s.about.get("motion") or {}).get("sharpness", ())]
+    return found if len(found) == frames else []
 
 
 def join(segments: Sequence[SegmentSeen]) -> tuple[Detections, npt.NDArray[np.int64]]:
