@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -77,6 +79,19 @@ def open_media(path: Path, max_pixels: int = MAX_PIXELS) -> av.container.InputCo
         raise UnsupportedMedia(f"{path.name} is in a format that is not accepted here") from exc
     except av.error.FFmpegError as exc:
         raise CorruptMedia(missing_part(path) or f"{path.name} can't be read: its structure is damaged") from exc
+
+
+def packets(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[Any]:
+    """The packets of these streams, or of all, each stream's empty one last.
+
+    One damaged byte in a transport stream can announce a stream that wasn't there when the file was opened. PyAV passes
+    over its packets, but at the end, when it empties every stream, it stumbles on one that it doesn't know.
+    """
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        # Those that it knows come first, and have been given.
+        return
 
 
 def video_streams(container: av.container.InputContainer) -> list[av.video.VideoStream]:

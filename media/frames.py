@@ -301,7 +301,7 @@ class FrameReader:
 
     def _demux(self) -> Iterator[_Packet | None]:
         """The stream's packets; None at the end when the file broke off."""
-        packets = self._container.demux(self.stream)
+        packets = containers.packets(self._container, self.stream)
         while True:
             try:
                 packet = next(packets)

@@ -178,7 +178,7 @@ def _demux(container: av.container.InputContainer, went_on: Callable[[], None]) 
     found = {s.index: _Packets() for s in streams}
     note = ""
     try:
-        for packet in container.demux(*streams):
+        for packet in containers.packets(container, *streams):
             went_on()
             if packet.size == 0 or packet.is_discard or packet.stream_index not in found:
                 continue

@@ -141,4 +141,4 @@ class opened:  # noqa: N801 - reads as a phrase: with opened(...)
 
 
 def packets_of(container: av.container.InputContainer, stream: av.video.VideoStream) -> Iterator[Any]:
-    return (packet for packet in container.demux(stream) if packet.size)
+    return (packet for packet in containers.packets(container, stream) if packet.size)

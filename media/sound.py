@@ -244,7 +244,7 @@ class SoundTracks:
     def _read(self) -> Iterator[Any]:
         if not self._tracks:
             return
-        packets = self._container.demux(*(track.source for track in self._tracks.values()))
+        packets = containers.packets(self._container, *(track.source for track in self._tracks.values()))
         while True:
             try:
                 packet = next(packets)

@@ -51,7 +51,7 @@ def times_by_packet(path: Path, stream_index: int, max_pixels: int = containers.
         times, keys = [], []
         # Where the file breaks off is for whoever decodes it to say.
         with suppress(av.error.FFmpegError):
-            for packet in container.demux(stream):
+            for packet in containers.packets(container, stream):
                 if packet.size and not packet.is_discard and packet.pts is not None:
                     times.append(packet.pts)
                     if packet.is_keyframe:

@@ -5,6 +5,7 @@
     orbit(frames=…)                         one dict of values a frame: a flight around a point that the camera looks at
     clip(path, [dict, …], fps=…)            a transport stream: a small picture, and a set on each frame's time
     with_program_map(stream, {old: new})    the same stream, its metadata announced in another way
+    with_a_stray_packet(stream)            the same stream, with one packet of a stream that nobody announced
     without_times(stream)                   the same stream, its metadata without presentation times
 
 The numbers are made here from the tables of ST 0601 anew, not by the reader's own scales.
@@ -257,4 +258,12 @@ def without_times(stream: bytes) -> bytes:
             out[start + 7] &= 0x3F
             length = out[start + 8]
             out[start + 9 : start + 9 + length] = b"\xff" * length
+    return bytes(out)
+
+
+def with_a_stray_packet(stream: bytes) -> bytes:
+    """The transport stream with one metadata packet under a number that nobody announced, as one wrong byte makes it."""
+    out = bytearray(stream)
+    begins = [at for at in range(0, len(out), 188) if out[at + 1] & 0x40 and out[at + 2] == 1]
+    out[begins[len(begins) * 2 // 3] + 2] = 0x23
     return bytes(out)

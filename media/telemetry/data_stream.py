@@ -114,7 +114,7 @@ def read(path: Path, max_bytes: int) -> list[DataStream]:
         videos = containers.video_streams(container)
         video = videos[0].index if videos else None
         try:
-            for packet in container.demux():
+            for packet in containers.packets(container):
                 if packet.stream.index == video:
                     if packet.pts is not None:
                         frames.append(_micros(packet, packet.pts))

@@ -14,6 +14,7 @@ from pyproj import Geod
 
 from evidence.errors import ExhibitError, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Flag, Quantity, Target, Telemetry, Zone
+from media import frames, probe
 from media.telemetry import misb, misb_tags
 from tests import klv_making as making
 
@@ -251,6 +252,16 @@ def test_a_recording_that_begins_within_a_packet_is_still_a_recording(tmp_path: 
     found = misb.read(clip)
     assert len(found) > 20
     assert found.frame_synchronous
+
+
+def test_one_packet_of_a_stream_that_nobody_announced_stops_nothing(tmp_path: Path) -> None:
+    """One damaged byte; the same file is probed and decoded as well."""
+    clip = making.clip(tmp_path / "stray.ts", making.orbit(60))
+    clip.write_bytes(making.with_a_stray_packet(clip.read_bytes()))
+    assert len(misb.read(clip)) == 59
+    assert probe.probe(clip).video is not None
+    with frames.read_frames(clip, 0) as decoded:
+        assert sum(1 for _ in decoded) == 60
 
 
 def test_a_cut_recording_gives_what_is_whole(tmp_path: Path) -> None:
