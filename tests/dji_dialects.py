@@ -148,6 +148,23 @@ DIALECTS: dict[str, Dialect] = {
         LONDON | {Q.HEIGHT_TAKEOFF: 6.0, Q.HEIGHT_SEA: -122.769, Q.CAMERA_PITCH: -15.0},
         "2026-05-27T13:14:22.911",
     ),
+    "Neo 2, stabilised, without a lens": Dialect(
+        _HEAD
+        + "[iso: 400] [shutter: 1/640.0] [fnum: 2.2] [ev: 0] [ct: 5631] [color_md: default] [ae_meter_md: 0] "
+        + _AT
+        + " [rel_alt: 0.100 abs_alt: 114.000] [vsync: 1602] [eis: normal] [shift x: 0.00, y: 0.00] [pp_timestamp:0] "
+        "[pp_target:0.996, -0.004, -0.053, -0.075] [pp_limit_ratio:1.0000] [pp_imu_td:0]</font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 0.1, Q.HEIGHT_SEA: 114.0},
+        _CLOCK,
+    ),
+    "bare angles of a camera that looks down": Dialect(
+        "GPS(51.5007, -0.1246, 15.5) BAROMETER:15.2\nISO:400 Shutter:1/1000 Fnum:2.8 EV:-0.7\n[Pitch:-45.0] [Yaw:131.9] [Roll:0.2]",
+        {Q.LATITUDE: 51.5007, Q.HEIGHT_TAKEOFF: 15.2, Q.CAMERA_PITCH: -45.0, Q.CAMERA_YAW: 131.9},
+    ),
+    "third number always zero": Dialect(
+        "GPS(38.273142, -89.792487, 0) BAROMETER:189.94",
+        {Q.LATITUDE: 38.273142, Q.LONGITUDE: -89.792487, Q.HEIGHT_TAKEOFF: 189.94},
+    ),
     "Mini 2 and Mini SE": Dialect(
         "F/2.8, SS 1950.57, ISO 100, EV 0, DZOOM 2.000, GPS (-0.1246, 51.5007, 21), D 118.43m, H -1.50m, H.S 2.30m/s, V.S -0.00m/s",
         {Q.LATITUDE: 51.5007, Q.LONGITUDE: -0.1246, Q.HEIGHT_TAKEOFF: -1.5, Q.SPEED: 2.3, Q.CLIMB: 0.0},

@@ -95,7 +95,9 @@ def _order(
         if said is not None:
             return *said, True
     third = column("gps_3")
-    counted = not unit and not third_decimals and bool(np.nanmax(np.nan_to_num(third), initial=0) <= _SATELLITES)
+    most = float(np.nanmax(np.nan_to_num(third), initial=0))
+    told = bool(np.isfinite(third).any())
+    counted = not unit and not third_decimals and (not told or 0 < most <= _SATELLITES)
     by_form = not listed and not counted
     if _in_the_isles(column) is not None and _in_the_isles(column) is not by_form:
         why = "only so it lies in the British Isles, an assumption against the habit of such forms"
@@ -105,7 +107,7 @@ def _order(
     if not counted:
         form = "has a unit" if unit else "has decimals" if third_decimals else "is no count of satellites"
         return True, f"the form whose third number {form}, an assumption that nothing in the file confirms", bool(unit)
-    if np.isfinite(third).any():
+    if told:
         return False, "the form whose third number is a count, an assumption that nothing in the file confirms", True
     return False, "an assumption that nothing in the file confirms", False
 

@@ -19,6 +19,8 @@ Part = tuple[Mapping[Quantity, Floats], Mapping[Quantity, Certainty], list[str]]
 _HIGHEST_M, _FASTEST_MPS = 12_000.0, 150.0
 _SONAR_M = 10.0
 """Ultrasonic sensors of drones reach no further."""
+_STEEP_DEG = 35.0
+"""No aircraft hangs in the air so steeply."""
 _STRAIGHT_MPS = 0.3
 _WIDEST_MM, _LONGEST_MM = 5.0, 2_000.0
 _METRES = {"ft": 0.3048, "feet": 0.3048}
@@ -96,10 +98,11 @@ def attitude(said: Said) -> Part:
     notes: list[str] = []
     for whose, quantities in _ANGLES.items():
         found = [said.column(f"{whose}_{axis}") for axis in ("yaw", "pitch", "roll")]
-        if whose == "platform" and said.has("yaw") and not said.has("platform_yaw"):
+        if whose == _whose_bare(said):
             found = [said.column(axis) for axis in ("yaw", "pitch", "roll")]
             certainty |= dict.fromkeys(quantities, Certainty.ESTIMATED)
-            notes.append("yaw, pitch and roll without a name are taken as the aircraft's, which the file doesn't say")
+            owner = "aircraft" if whose == "platform" else whose
+            notes.append(f"yaw, pitch and roll without a name are taken as the {owner}'s, which the file doesn't say")
         given = np.isfinite(found)
         if given.sum() > 3 and given.any(axis=1).all() and not np.nan_to_num(found).any():
             notes.append(f"all angles of the {'aircraft' if whose == 'platform' else whose} are 0 and taken as not given")
@@ -110,6 +113,16 @@ def attitude(said: Said) -> Part:
                 notes.append(f"{int(wild.sum())} angles that can't be are left out")
             columns[quantity] = np.where(wild, np.nan, values)
     return columns, certainty, notes
+
+
+def _whose_bare(said: Said) -> str:
+    """Whose angles they are that stand without a name: the aircraft's, unless it would hang too steeply."""
+    if not said.has("yaw", "pitch"):
+        return ""
+    pitch = said.column("pitch")
+    steep = bool(np.isfinite(pitch).any() and abs(float(np.nanmedian(pitch))) > _STEEP_DEG)
+    whose = "camera" if steep else "platform"
+    return "" if said.has(f"{whose}_yaw", f"{whose}_pitch") else whose
 
 
 def motion(said: Said, elapsed_us: npt.NDArray[np.int64]) -> Part:

@@ -200,6 +200,10 @@ def test_without_cue_times_elapsed_time_is_the_clock_then_the_steps_then_an_assu
     assert list(read(clocks).elapsed_us) == [0, 1_000_000, 2_000_000]
     steps = "".join(f"{k}\nFrameCnt : {k}, DiffTime : 40ms\n{at(51.5, -0.12)}\n\n" for k in range(1, 4))
     assert list(read(steps).elapsed_us) == [0, 40_000, 80_000]
+    frozen = "".join(
+        f"{k}\n00:00:00,000 --> 00:00:00,033\n2017.08.05 14:11:{50 + k}\n{at(51.5, -0.12)}\n\n" for k in range(4)
+    )
+    assert list(read(frozen).elapsed_us) == [0, 1_000_000, 2_000_000, 3_000_000]
     bare = read("".join(f"{k}\n{at(51.5, -0.12)}\n\n" for k in range(1, 4)))
     assert list(bare.elapsed_us) == [0, 1_000_000, 2_000_000]
     assert any("an assumption" in words for words in bare.warnings)
