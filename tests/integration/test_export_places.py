@@ -23,6 +23,7 @@ from evidence.telemetry import Family, Zone
 from storage.index import Index
 from storage.ledger import Ledger
 from storage.ledger.places import NewLocated, NewPlaces
+from storage.ledger.steps import NewOutput
 from tests.devices import places, rectangle, seconds, source
 from tests.factories import Factory, video
 from workers.steps.export import contents_of
@@ -150,3 +151,18 @@ def test_the_case_file_with_places_is_as_recorded(
     write_bag(tmp_path / "bag", replace(contents, files=made, exhibits=entries))
     assert verify_bag(tmp_path / "bag").findings == []
     assert len(entries[0]["files"]) >= 4
+
+
+def test_the_fixes_of_a_file_that_was_parted_from_its_video_stay_in_the_house(
+    make: Factory, ledger: Ledger, index: Index, user: User, case: Case
+) -> None:
+    film = make.exhibit(user, case, filename="A.MP4")
+    make.finish(make.claim(Step.PROBE), media=video())
+    for number, found in enumerate((places(film.id, hovering()), NewPlaces())):
+        (run,) = [r for r in index.step_runs(film.id) if r.step is Step.LOCATE]
+        if number:
+            ledger.steps.retry(user, run.id)
+        output = NewOutput("telemetry-0.parquet", f"derived/{number}", str(number) * 64, 1, "application/octet-stream")
+        make.finish(make.claim(Step.LOCATE), places=found, outputs=[] if number else [output])
+        kept = contents_of(index, NoStore(), case.id, made_by="x", made_at=datetime.now(UTC))  # type: ignore[arg-type]
+        assert any(file.path.endswith("telemetry-0.parquet") for file in kept.files) == (number == 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -91,7 +91,7 @@ def contents_of(index: Index, store: ObjectStore, case_id: CaseId, *, made_by: s
 
 
 def _exhibit(index: Index, store: ObjectStore, exhibit: Exhibit, places: Places) -> tuple[list[BagFile], dict[str, object]]:
-    outputs = _newest(index.outputs(exhibit.id))
+    outputs = _newest(index.outputs(exhibit.id), {source.output for source in index.sources(exhibit.id)})
     written = export_places.written(places)
     folder = exhibit_folder(exhibit.reference)
     names = unique_names([exhibit.filename, *(output.name for output in outputs), *(name for name, _ in written)])
@@ -115,14 +115,15 @@ def _made(path: str, data: bytes) -> BagFile:
     return BagFile(path, hashlib.sha256(data).hexdigest(), len(data), lambda: [data])
 
 
-def _newest(outputs: Sequence[Output]) -> list[Output]:
-    """One of each name; what steps only hand to each other, pictures of single tracks, and pictures of what a second look
-    found open in a copy, stay in the house.
+def _newest(outputs: Sequence[Output], sources: Collection[str]) -> list[Output]:
+    """One of each name; what steps only hand to each other, pictures of single tracks, pictures of what a second look found
+    open in a copy, and fixes of files that no longer count (a pair was parted) stay in the house.
     """
     newest: dict[str, Output] = {}
     for output in outputs:
         finding = output.step is Step.REDACT and output.content_type == "image/jpeg"
-        if output.step not in {Step.DETECT, Step.INDEX} and not finding:
+        parted = output.step is Step.LOCATE and output.name not in sources
+        if output.step not in {Step.DETECT, Step.INDEX} and not finding and not parted:
             newest.setdefault(output.name, output)
     return [newest[name] for name in sorted(newest)]
 
