@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from media.telemetry.rows import Rows, believable_us, micros
 
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_STREAMS = 256
+_MAX_PAYLOADS = 100_000
+"""More than a day of seconds."""
 _USUAL_PAYLOAD_US = 1_001_000
 """What GoPro's cameras put into one payload: a second of video at 29.97 frames."""
 
@@ -71,7 +74,7 @@ def read(path: Path) -> Telemetry:
 
 def of_stream(stream: data_stream.DataStream, name: str) -> Telemetry:
     """Payloads on the media time of the recording that the stream is of. Raises: UnsupportedMedia."""
-    return _telemetry(list(_payloads(stream)), name, [stream.cut] if stream.cut else [])
+    return _telemetry(list(islice(_payloads(stream), _MAX_PAYLOADS)), name, [stream.cut] if stream.cut else [])
 
 
 def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
@@ -94,7 +97,7 @@ def _payloads(stream: data_stream.DataStream) -> Iterator[Payload]:
 
 def _bare(data: bytes) -> Iterator[Payload]:
     """A payload ends where a device comes again. Stamped streams say when theirs began."""
-    whole = [item for item in items(data) if item.key == "DEVC"]
+    whole = islice((item for item in items(data) if item.key == "DEVC"), _MAX_PAYLOADS)
     groups: list[list[Item]] = []
     seen: set[bytes] = set()
     for device in whole:
