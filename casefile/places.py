@@ -69,6 +69,17 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Over about two seconds, with errors that hold 95 times of 100. Units: metres a second, degrees from north; no heading
+    where it may as well stand."""
+
+    speed_mps: float
+    speed_error_mps: float
+    heading_deg: float | None = None
+    heading_error_deg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One thing that was seen, on the ground at one moment. Units: degrees; `ellipse_m` half axes in metres (95 %) and the
     azimuth in degrees of the longer one."""
@@ -81,6 +92,7 @@ class Seen:
     longitude_deg: float
     ellipse_m: tuple[float, float, float]
     certainty: Certainty
+    moved: Moved | None = None
 
 
 @dataclass(frozen=True, slots=True)

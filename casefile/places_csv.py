@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from casefile.places import Places, certainty_of, flag_words, not_measured, plain_clock, spaced, utc
+from casefile.places import Places, Seen, certainty_of, flag_words, not_measured, plain_clock, spaced, utc
 from evidence.telemetry import NO_TIME, Quantity
 
 _FIX = ("exhibit", "source", "elapsed_s", "utc", "utc_error_s", "utc_by", "claimed", "clock", "placed", "certainty", "flags")
@@ -16,6 +16,7 @@ _GROUND = tuple(f"{what}_{axis}_deg" for what in ("camera", "centre") for axis i
 _CORNERS = tuple(f"corner_{k}_{axis}_deg" for k in (1, 2, 3, 4) for axis in ("latitude", "longitude"))
 _SEEN = ("exhibit", "track", "label", "elapsed_s", "latitude_deg", "longitude_deg")
 _ELLIPSE = ("ellipse_major_m", "ellipse_minor_m", "ellipse_azimuth_deg", "certainty")
+_MOVED = ("speed_mps", "speed_error_mps", "heading_deg", "heading_error_deg")
 _CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for a formula at the start of a text."""
 
@@ -85,10 +86,16 @@ def located_csv(places: Places) -> str:
             _number(seen.longitude_deg),
             *(_number(value) for value in seen.ellipse_m),
             seen.certainty.value,
+            *_moved(seen),
         ]
         for seen in places.seen
     ]
-    return _table((*_SEEN, *_ELLIPSE), rows)
+    return _table((*_SEEN, *_ELLIPSE, *_MOVED), rows)
+
+
+def _moved(seen: Seen) -> list[str | None]:
+    values = [None if seen.moved is None else getattr(seen.moved, name) for name in _MOVED]
+    return [None if value is None else _number(value) for value in values]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -117,6 +118,7 @@ def _seen(seen: Seen) -> Json:
             "ellipse_minor_m": _number(minor),
             "ellipse_azimuth_deg": _number(azimuth),
             "certainty": seen.certainty.value,
+            **(asdict(seen.moved) if seen.moved else {}),
         },
     )
 

@@ -199,8 +199,15 @@ def _description(seen: Seen) -> str:
     major, minor, azimuth = seen.ellipse_m
     return (
         f"{seen.name} at {seen.elapsed_us / 1e6:.3f} s, {seen.certainty.value}; within {major:.1f} × {minor:.1f} m (95 %),"
-        f" the longer axis at {azimuth:.0f}°"
+        f" the longer axis at {azimuth:.0f}°{_moved(seen)}"
     )
+
+
+def _moved(seen: Seen) -> str:
+    if seen.moved is None:
+        return ""
+    told = f"; {seen.moved.speed_mps:.1f} ± {seen.moved.speed_error_mps:.1f} m/s"
+    return told if seen.moved.heading_deg is None else f"{told} towards {seen.moved.heading_deg:.0f}°"
 
 
 def _polygon(ring: Iterable[tuple[float, float]]) -> str:

@@ -123,11 +123,12 @@ def test_what_was_seen_on_the_ground_goes_out_with_its_ellipse(make: Factory, in
         ellipse=np.array([[9.0, 4.0, 20.0]]),
         certainty=np.array([2], np.uint8),
         cell=np.array([1], np.int64),
-        motion=np.full((1, 4), np.nan),
+        motion=np.array([[1.4, 0.6, 37.0, 25.0]]),
     )
     located(make, exhibit, NewPlaces((source(exhibit.id, hovering()),), seen))
     (row,) = csv.DictReader(io.StringIO(files_of(index, case)[f"{exhibit.reference.replace('/', '-')}/located.csv"]))
     assert (row["label"], row["track"], row["ellipse_major_m"], row["certainty"]) == ("person", "3", "9", "derived")
+    assert (row["speed_mps"], row["speed_error_mps"], row["heading_deg"]) == ("1.4", "0.6", "37")
 
 
 def test_fixes_of_a_file_that_is_not_given_out_stay(make: Factory, index: Index, user: User, case: Case) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import gpxpy
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from casefile.places import Ground, Places, Seen, Source, spaced
+from casefile.places import Ground, Moved, Places, Seen, Source, spaced
 from casefile.places_csv import fixes_csv, footprints_csv, located_csv
 from casefile.places_geojson import geojson
 from casefile.places_xml import gpx, kml
@@ -60,6 +61,8 @@ def lost(telemetry: Telemetry, row: int) -> Telemetry:
 
 
 SEEN = Seen("ABC/1", 7, "person & <co>", 2_000_000, 51.5, -0.12, (8.0, 3.0, 30.0), Certainty.DERIVED)
+WALKS = replace(SEEN, moved=Moved(1.4, 0.6, 37.0, 25.0))
+STANDS = replace(SEEN, moved=Moved(0.2, 0.6))
 
 
 def of(telemetry: Telemetry, *seen: Seen) -> Places:
@@ -192,6 +195,18 @@ def test_csv_has_a_row_for_each_fix_and_no_formula() -> None:
     assert float(ground[0]["centre_latitude_deg"]) == pytest.approx(51.5, abs=1e-4)
     (seen,) = csv.DictReader(io.StringIO(located_csv(places)))
     assert (seen["track"], seen["ellipse_major_m"], seen["label"]) == ("7", "8", "person & <co>")
+
+
+def test_what_moved_has_a_speed_and_what_may_as_well_stand_no_heading() -> None:
+    places = of(flight(), SEEN, WALKS, STANDS)
+    rows = list(csv.DictReader(io.StringIO(located_csv(places))))
+    assert [(row["speed_mps"], row["heading_deg"]) for row in rows] == [("", ""), ("1.4", "37"), ("0.2", "")]
+    told = [f["properties"] for f in json.loads(geojson(places))["features"] if f["properties"]["kind"] == "located"]
+    assert "speed_mps" not in told[0]
+    assert (told[1]["heading_deg"], told[1]["heading_error_deg"], told[2]["heading_deg"]) == (37.0, 25.0, None)
+    text = kml(places)
+    assert "1.4 ± 0.6 m/s towards 37°" in text
+    assert "0.2 ± 0.6 m/s</description>" in text
 
 
 def test_fixes_are_thinned_by_time_and_not_by_number() -> None:

@@ -40,6 +40,10 @@ class Spot:
     lat: float = 51.0
     lon: float = -1.0
     certainty: str = "derived"
+    speed_mps: float | None = None
+    speed_error_mps: float | None = None
+    heading: float | None = None
+    heading_error: float | None = None
 
 
 def test_a_row_says_what_is_known_and_how_well() -> None:
@@ -113,6 +117,14 @@ def test_each_track_stands_where_it_is_known_best() -> None:
     assert found[0].words == "51.000000, −1.000000, within 6.0 m along 45° from north and 2.0 m across"
     assert found[1].words.endswith("within 3.0 m")
     assert found[0].tag.text == "Derived"
+
+
+def test_what_moved_is_told_with_its_speed() -> None:
+    walks = Spot(3, 1.0, (9.0, 9.0, 0.0), speed_mps=1.42, speed_error_mps=0.6, heading=359.8, heading_error=25.2)
+    stands = Spot(4, 1.0, (9.0, 9.0, 0.0), speed_mps=0.2, speed_error_mps=0.6)
+    first, second = spots([walks, stands])
+    assert first.words.endswith("within 9.0 m, 1.4 ± 0.6 m/s towards 0° ± 25° from north")
+    assert second.words.endswith("within 9.0 m, 0.2 ± 0.6 m/s")
 
 
 @pytest.mark.parametrize(("error_s", "words"), [(0.04, "0.04 s"), (1.0, "1.0 s"), (60.0, "60 s"), (3660.0, "61 min")])

@@ -115,5 +115,15 @@ def ellipse(major_m: float, minor_m: float, azimuth_deg: float) -> str:
     return f"within {metres(major_m)} along {round(azimuth_deg) % 180}° from north and {metres(minor_m)} across"
 
 
+def moving(speed_mps: float | None, error_mps: float | None, heading: float | None, error_deg: float | None) -> str:
+    """`1.4 ± 0.6 m/s towards 37° ± 25° from north`; what may as well stand has no heading."""
+    if speed_mps is None or error_mps is None:
+        return ""
+    told = f"{speed_mps:.1f} ± {error_mps:.1f} m/s"
+    if heading is None or error_deg is None:
+        return told
+    return f"{told} towards {round(heading) % 360}° ± {error_deg:.0f}° from north"
+
+
 def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")

@@ -71,6 +71,14 @@ class Spot(Protocol):
     def ellipse(self) -> Sequence[float]: ...
     @property
     def certainty(self) -> str: ...
+    @property
+    def speed_mps(self) -> float | None: ...
+    @property
+    def speed_error_mps(self) -> float | None: ...
+    @property
+    def heading(self) -> float | None: ...
+    @property
+    def heading_error(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ def spots(located: Sequence[Spot], offset: Fraction = Fraction(0)) -> list[SpotL
         at = _player_s(one.at_s, offset)
         name = f"{sentence(one.label, stop=False)} {one.track} at {clock(at)}"
         words = f"{place_words.degrees(one.lat, one.lon)}, {place_words.ellipse(*one.ellipse)}"
+        moves = place_words.moving(one.speed_mps, one.speed_error_mps, one.heading, one.heading_error)
+        words = ", ".join(filter(None, (words, moves)))
         lines.append(SpotLine(decimal(at), name, words, place_words.CERTAINTY[Certainty(one.certainty)]))
     return lines
 

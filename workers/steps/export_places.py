@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
-from casefile.places import Ground, Places, Seen, Source
+from casefile.places import Ground, Moved, Places, Seen, Source
 from casefile.places_csv import fixes_csv, footprints_csv, located_csv
 from casefile.places_geojson import geojson
 from casefile.places_xml import gpx, kml
@@ -21,7 +21,7 @@ from evidence.steps import SIDECARS
 from evidence.telemetry import NO_TIME, Certainty, Quantity, Telemetry
 from storage.blocks import CERTAINTIES, to_degrees
 from storage.index import Index
-from storage.index.places import Fix, newest
+from storage.index.places import Fix, LocatedRow, newest
 from storage.index.places import Source as Stored
 
 _COLUMNS = {
@@ -54,10 +54,17 @@ def of_exhibit(index: Index, exhibit: Exhibit, known: Set[ExhibitId]) -> Places:
             row.longitude,
             (row.major_m, row.minor_m, row.azimuth_deg),
             row.certainty,
+            _moved(row),
         )
         for row in rows
     ]
     return Places(sources, grounds, seen)
+
+
+def _moved(row: LocatedRow) -> Moved | None:
+    if row.speed_mps is None or row.speed_error_mps is None:
+        return None
+    return Moved(row.speed_mps, row.speed_error_mps, row.heading_deg, row.heading_error_deg)
 
 
 def told_by_its_video(index: Index, exhibit: Exhibit, known: Set[ExhibitId]) -> bool:
