@@ -23,6 +23,9 @@ _BEFORE_ROOT = r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*"
 _MARKUP = re.compile(rf"\A\s*{_BEFORE_ROOT}<([A-Za-z][\w:.-]*)", re.DOTALL | re.IGNORECASE)
 _NMEA = re.compile(r"(?m)^\s*[$!][A-Z]{2}[A-Z0-9]{3},")
 _TIMED = re.compile(r"\d{1,2}:\d{2}(?:[,.:]\d{1,9})?[ \t]*-{1,3}[ \t]?>")
+_JSON = re.compile(r"""\s*(?:\{\s*["}]|\[\s*[\[{\]])""")
+_NUMBERED = re.compile(r"\A\s*\d{1,9}[ \t]*\n")
+_NAMED = re.compile(r"latitude|longt?itude|GPS|rel_alt", re.IGNORECASE)
 _SUBTITLES = frozenset({".srt", ".vtt"})
 _SENT_INSTEAD = "Send the drone's or receiver's own SRT, GPX, NMEA, CSV or KLV file, or the recording that carries them."
 
@@ -79,14 +82,16 @@ def _of_text(path: Path, head: str) -> Telemetry:
         raise UnsupportedMedia(f"This is an XML or HTML document ({root[1]}), and holds no fixes.", hint=_SENT_INSTEAD)
     if _NMEA.search(start):
         return nmea.read(path)
-    if re.match(r"\s*[\[{]", start) and suffix in {".json", ".geojson"}:
+    if _JSON.match(start):
         return json_log.read(path)
-    if suffix not in {".csv", ".tsv"}:
-        try:
-            return dji.read(_bytes(path))
-        except BadInput:
-            pass  # not a drone's subtitles: perhaps a table
-    return csv_log.read(path)
+    if _NUMBERED.match(start):
+        return dji.read(_bytes(path))
+    try:
+        return csv_log.read(path)
+    except BadInput:
+        if suffix in {".csv", ".tsv"} or not _NAMED.search(head):
+            raise
+        return dji.read(_bytes(path))
 
 
 def _bytes(path: Path) -> bytes:

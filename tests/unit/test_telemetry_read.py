@@ -61,6 +61,24 @@ def test_a_sidecar_is_read_as_what_it_is(tmp_path: Path, name: str, text: str, f
     assert found.placed.any()
 
 
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        (subtitles(DIALECTS["Mini 2 and Mini SE"]), Family.DJI_SRT),
+        ("1\n2017.08.05 14:11:51\n[latitude : 51.5] [longtitude : -0.12]\n\n", Family.DJI_SRT),
+        ("2017.08.05 14:11:51\n[latitude : 51.5] [longtitude : -0.12]\n\n", Family.DJI_SRT),
+        (GPX, Family.GPX),
+        ("time,latitude,longitude\n0,51.5,-0.12\n1,51.6,-0.12\n", Family.CSV),
+        ('[{"time": "2024-06-14T20:15:47Z", "lat": 51.5, "lon": -0.12}]', Family.JSON),
+    ],
+)
+@pytest.mark.parametrize("name", ["original", "notes.txt"])
+def test_a_name_that_says_nothing_changes_nothing(tmp_path: Path, name: str, text: str, family: Family) -> None:
+    (found,) = read(put(tmp_path, name, text))
+    assert found.family is family
+    assert found.placed.any()
+
+
 def test_letters_and_times_of_a_substation_file(tmp_path: Path) -> None:
     (found,) = read(put(tmp_path, "a.ass", ASS))
     assert list(found.elapsed_us) == [0, 1_500_000]
