@@ -13,6 +13,7 @@ from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry
 _OWN_TIME_LINE = frozenset({Family.DJI_SRT})
 """Formats whose zero is the video's first frame by their nature."""
 _NOTABLE_S = 1.0
+_TOLD_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,14 @@ class Joined:
     warnings: tuple[str, ...] = ()
 
 
-def embedded(telemetry: Telemetry, duration_us: int | None) -> Joined:
-    """A source that its video carries: one time line, whose end is compared."""
-    length_s = residual(telemetry, duration_us).length_s
-    residual_us = None if length_s is None else round(length_s * 1e6)
-    return Joined(telemetry, 0, residual_us, _of_residual(residual_us))
+def embedded(telemetry: Telemetry, duration_us: int | None, created_us: int | None = None) -> Joined:
+    """A source on its video's own time line, whose ends are compared, and the clocks at the beginning.
+
+    `created_us`: the video's creation time, as its file says it.
+    """
+    found = residual(telemetry, duration_us, created_us)
+    residual_us = None if found.length_s is None else round(found.length_s * 1e6)
+    return Joined(telemetry, 0, residual_us, (*_of_residual(residual_us), *_of_clocks(found.clock_s)))
 
 
 def joined(
@@ -41,6 +45,7 @@ def joined(
     *,
     duration_us: int,
     start_utc_us: int | None,
+    created_us: int | None = None,
     offset_us: int | None = None,
     correction: Correction | None = None,
     by_time: bool = False,
@@ -56,7 +61,7 @@ def joined(
     if offset_us is not None:
         return Joined(_shifted(telemetry, offset_us), offset_us, None)
     if telemetry.family in _OWN_TIME_LINE:
-        return embedded(telemetry, duration_us)
+        return embedded(telemetry, duration_us, created_us)
     by_clocks = _between_clocks_us(telemetry, start_utc_us, correction)
     if by_clocks is not None and _meets(telemetry, by_clocks, duration_us):
         said = "it was laid on the video by the two devices' clocks, which may differ"
@@ -89,3 +94,10 @@ def _of_residual(residual_us: int | None) -> tuple[str, ...]:
         return ()
     sooner = "before" if residual_us > 0 else "after"
     return (f"the fixes end {abs(residual_us) / 1e6:.1f} s {sooner} the video",)
+
+
+def _of_clocks(clock_s: float | None) -> tuple[str, ...]:
+    if clock_s is None or abs(clock_s) < _TOLD_S:
+        return ()
+    later = "later" if clock_s > 0 else "sooner"
+    return (f"by its file the video began {abs(clock_s):.1f} s {later} than the fixes do by the device's clock",)

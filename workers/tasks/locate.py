@@ -2,9 +2,9 @@
 
 Inputs: `original`, the video (or a sidecar by itself); `sidecar-0`, `sidecar-1` … that belong to it; `tracks.json`; all but
 `original` optional. Params: `size_wh` and `duration_us` of the video (absent for a sidecar by itself); `start_utc_us`, when
-it began as far as is known, or null; `sidecars`, for each its `reference`, `offset_us` (set by a person, or null),
-`by_time`, and `corrections` ({family: [seconds to add to its clock, their error]}); `filenames`, of the original and the
-sidecars in their order.
+it began as far as is known, or null; `created_us`, when by its file, or null; `sidecars`, for each its `reference`,
+`offset_us` (set by a person, or null), `by_time`, and `corrections` ({family: [seconds to add to its clock, their error]});
+`filenames`, of the original and the sidecars in their order.
 
 In `out`, for each source of fixes: `telemetry-0.parquet` … (every fix, `media.telemetry.table`) and `seconds-0.npz` (about
 one row a second, see `_seconds`). With tracks and a footprint also `located.npz`: `track`, `at_us`, `latlon`, `ellipse`,
@@ -97,13 +97,13 @@ def _read_all(
     inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path
 ) -> tuple[list[tuple[int, Joined]], list[str]]:
     """Every source with its carrier's number, on the time line of the video; and what could not be read."""
-    duration_us = params.get("duration_us")
+    duration_us, created_us = params.get("duration_us"), params.get("created_us")
     about: Sequence[Mapping[str, Any]] = params.get("sidecars", ())
     original, *sidecars = _named([inputs["original"], *(inputs[f"sidecar-{n}"] for n in range(len(about)))], params, out)
     found: list[tuple[int, Joined]] = []
     notes: list[str] = []
     try:
-        found += [(0, embedded(telemetry, duration_us)) for telemetry in read(original)]
+        found += [(0, embedded(telemetry, duration_us, created_us)) for telemetry in read(original)]
     except BadInput as exc:
         notes.append(str(exc))
     for number, (path, sidecar) in enumerate(zip(sidecars, about, strict=True)):
@@ -117,6 +117,7 @@ def _read_all(
                 telemetry,
                 duration_us=int(params["duration_us"]),
                 start_utc_us=params.get("start_utc_us"),
+                created_us=created_us,
                 offset_us=sidecar.get("offset_us"),
                 correction=_correction(sidecar.get("corrections", {}).get(telemetry.family.value)),
                 by_time=bool(sidecar.get("by_time")),
