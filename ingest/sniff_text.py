@@ -17,6 +17,7 @@ class TextKind(Enum):
 
 
 _CONTROLS = bytes(b for b in range(32) if b not in b"\t\n\r\x0c\x1b") + b"\x7f"
+_LEAST_BEFORE_ZEROS = 64
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -29,6 +30,10 @@ def is_text(head: bytes, *, whole: bool) -> bool:
 
 
 def _decoded(head: bytes, *, whole: bool = False) -> str | None:
+    written = head.rstrip(b"\0")
+    if not head.startswith(_UTF16) and len(written) >= _LEAST_BEFORE_ZEROS:
+        # A recorder that lost power leaves the room that it had kept for more.
+        head = written
     if head.startswith(_UTF16):
         even = len(head) - len(head) % 2
         try:

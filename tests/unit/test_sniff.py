@@ -127,6 +127,11 @@ def test_every_dialect_of_drones_is_telemetry_and_no_subtitle(name: str) -> None
             assert sniff(data, len(data), "DJI_0001.SRT").file_type is FileType.TELEMETRY
 
 
+def test_zeros_behind_a_text_are_room_that_was_kept_and_no_objection() -> None:
+    text = subtitles(DIALECTS["Mini 4 Pro"]).encode() + b"\0" * 4096
+    assert sniff(text, len(text), "DJI_0001.SRT").file_type is FileType.TELEMETRY
+
+
 @given(st.binary(min_size=1, max_size=2048), st.sampled_from(["a.mp4", "a.srt", "a.csv", "a.jpg", "a"]))
 def test_any_bytes_get_an_answer(head: bytes, name: str) -> None:
     with suppress(UnsupportedMedia):
