@@ -164,7 +164,7 @@ def _summary(analysis: Analysis) -> dict[str, Any]:
         "frames": analysis.report["frames"],
         "found": _found(analysis.tracks),
         "tracks": [_track(track) for track in analysis.tracks],
-        **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models")},
+        **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models", "tiles")},
         "condition": analysis.media.condition.value,
         "note": analysis.media.note,
     }
@@ -214,6 +214,10 @@ def _show(summary: dict[str, Any], out: Path) -> None:
     console.print(tracks)
     if len(summary["tracks"]) > _TRACKS_SHOWN:
         console.print(f"and {len(summary['tracks']) - _TRACKS_SHOWN} tracks more, all in {TRACKS}")
+    for how in summary["tiles"]:
+        if how["tiles"]:
+            words = f"{how['model']} looked at {how['tiles']['count']} tiles as well: {how['why']}"
+            console.print(words, markup=False, highlight=False)
     for missing in summary["not_looked_for"]:
         console.print(f"{missing['what']}: {missing['reason']}", markup=False, highlight=False)
     if summary["note"]:

@@ -14,8 +14,8 @@ from media import container as containers
 from media.frames import Frame, FrameReader
 
 _MANY, _FEW = 6, 3
-_FROM_THE_START = 90
-"""Frames that are read from the beginning where there are hardly any key frames to jump to: three seconds or so."""
+_FROM_THE_START = 45
+"""Frames that are read from the beginning where there are hardly any key frames to jump to: a second or two."""
 _TRIES = 30
 """Frames after a jump among which a key frame must be: others may show what was never filmed."""
 

@@ -162,7 +162,9 @@ def test_the_command_takes_tiles_and_refuses_what_is_no_tile(clip, data, monkeyp
         return int(ended.value.code or 0)
 
     assert analyse("600", "found") == 0
-    assert len(json.loads(capsys.readouterr().out)["tracks"]) == len(AT)
+    said = json.loads(capsys.readouterr().out)
+    assert len(said["tracks"]) == len(AT)
+    assert [(how["model"], how["tiles"]["count"], how["why"]) for how in said["tiles"]] == [("yolo11n", 6, "asked for")]
     assert analyse("many", "refused") == 2
     assert "auto, off, or the side of a tile" in capsys.readouterr().err
     assert not (tmp_path / "refused").exists()

@@ -39,7 +39,8 @@ A box of a face or plate is never much smaller than shortly before and after; th
 `reason`: see `evidence.doubt.Reason`.
 
 Params: `not_looked_for` (as above, added to what the segments say), `original_sha256`.
-Result: {"frames", "tracks", "labels": {label: tracks}, "doubts", "looked_for", "not_looked_for", "models"}.
+Result: {"frames", "tracks", "labels": {label: tracks}, "doubts", "tiles": [{"model", "tiles", "why", "measured"}] as DETECT
+chose (a line for each answer that segments came to), "looked_for", "not_looked_for", "models"}.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     doubts = write_doubts(out, tracks, untracked, video, thresholds, frame_pts)
     progress(len(frame_pts), len(frame_pts))
     labels = dict(sorted(Counter(track.label for track in tracks).items()))
-    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": doubts, **about}
+    tiles = _once({"model": m, **how} for s in segments for m, how in s.about.get("plan", {}).get("tiles", {}).items())
+    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": doubts, "tiles": tiles, **about}
 
 
 def _sharpness(segments: Sequence[SegmentSeen], frames: int) -> list[float]:
