@@ -12,6 +12,7 @@ import math
 import re
 from calendar import timegm
 from collections.abc import Iterator
+from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
 
@@ -109,6 +110,7 @@ _TWO_WORDS = re.compile(
     r"(altitude|alt|height|pitch|yaw|roll|heading|speed|length|zoom)\b",
     re.IGNORECASE,
 )
+_OF_TWO = (" alt", " height", " pitch", " yaw", " roll", " head", " speed", " length", " zoom", "\t")
 _NAMES_PLACE = re.compile(r"\b(?:lat|lon|lng)", re.IGNORECASE)
 _COMPASS = re.compile(
     r"(?<![\w.])(?:([NS])\s?:?\s?(\d{1,2}[.,]\d{2,20})°?|(\d{1,2}[.,]\d{2,20})\s?°?\s?([NS]))(?:\s?[,;/]\s?|\s{1,3})"
@@ -197,10 +199,13 @@ def _all_measures(text: str) -> Iterator[tuple[str, Measure]]:
             place = _coordinate(content)
             if place is not None:
                 yield _ours(name), Measure(place[0], place[1])
-    for side, north, north_, side_, way, east, east_, way_ in _COMPASS.findall(text):
+    plain = text.lower()
+    for side, north, north_, side_, way, east, east_, way_ in [] if "lat" in plain else _COMPASS.findall(text):
         yield "latitude", _signed(_measure(north or north_, ""), side or side_)
         yield "longitude", _signed(_measure(east or east_, ""), way or way_)
-    yield from _pairs(_GROUP.sub(_with_prefix, _TWO_WORDS.sub(r"\1_\2", text)))
+    if any(word in plain for word in _OF_TWO):
+        text = _TWO_WORDS.sub(r"\1_\2", text)
+    yield from _pairs(_GROUP.sub(_with_prefix, text))
 
 
 def _pairs(text: str) -> Iterator[tuple[str, Measure]]:
@@ -214,6 +219,7 @@ def _with_prefix(group: re.Match[str]) -> str:
     return _IN_GROUP.sub(rf"{group[1]}_\1", group[2])
 
 
+@lru_cache(maxsize=1024)
 def _ours(name: str) -> str:
     if name in {"H", "D"}:
         return name
