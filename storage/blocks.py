@@ -36,6 +36,7 @@ SECOND = np.dtype(
 NOWHERE = np.iinfo(np.int32).min
 CERTAINTIES = (None, Certainty.MEASURED, Certainty.DERIVED, Certainty.ESTIMATED)
 PER_DEG = 1e7
+_MOST_DEG = 200.0
 BLOCK_US = 60_000_000
 _TOGETHER = 10
 """Seconds whose cells are looked up at once."""
@@ -53,8 +54,8 @@ class Block:
 
 
 def to_units(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """Degrees as they lie in a block."""
-    known = np.isfinite(degrees)
+    """Degrees as they lie in a block; what is no place on earth is none."""
+    known = np.abs(degrees) <= _MOST_DEG
     return np.where(known, np.round(np.where(known, degrees, 0) * PER_DEG), NOWHERE).astype(np.int32)
 
 

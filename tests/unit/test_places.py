@@ -16,7 +16,7 @@ from evidence.exhibit import ExhibitId
 from evidence.places import By, Shape, asked, box, circle, polygon
 from evidence.telemetry import NO_TIME, Certainty
 from storage import cells
-from storage.blocks import blocks_of, read_block
+from storage.blocks import blocks_of, read_block, to_degrees, to_units
 from storage.sightings import covering, drawn, spans
 from tests.devices import ESTIMATED, rectangle, seconds, wandering
 
@@ -166,6 +166,13 @@ def test_blocks_are_minutes_and_keep_every_second() -> None:
     blocks = list(blocks_of(records))
     assert [block.minute for block in blocks] == [0, 1, 2]
     assert np.array_equal(np.concatenate([read_block(block.seconds) for block in blocks]), records)
+
+
+def test_places_are_kept_to_a_centimetre_and_what_is_none_on_earth_is_none() -> None:
+    degrees = np.array([52.12345678, -179.9999999, np.nan, np.inf, 1e9, 359.0])
+    kept = to_degrees(to_units(degrees))
+    assert np.allclose(kept[:2], degrees[:2], atol=1e-7)
+    assert np.isnan(kept[2:]).all()
 
 
 def test_ground_that_no_camera_can_see_is_kept_and_not_searched() -> None:
