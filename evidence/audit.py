@@ -40,6 +40,7 @@ class Verb(StrEnum):
     PAIRED = "sidecar paired"
     UNPAIRED = "sidecar parted"
     CLOCK_CORRECTED = "clock corrected"
+    FINDING_ACCEPTED = "finding accepted"
     LOCK_EXTENDED = "lock extended"
     STEP_ASKED = "step asked for"
     STEP_DONE = "step done"

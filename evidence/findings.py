@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -118,16 +118,23 @@ def _away(one: BoxXYXY, other: BoxXYXY) -> float:
     return float("inf") if max(sizes) > _ALIKE * min(sizes) else apart(one, other)
 
 
-def require_releasable(second_look: Mapping[str, Any] | None) -> None:
-    """The rule for every release: `second_look` is that part of the copy's report.
+def still_open(second_look: Mapping[str, Any], accepted: Collection[int] = ()) -> int:
+    """How many findings in a report's `second_look` nobody has accepted."""
+    found = {finding["id"] for finding in second_look.get("findings", ())}
+    return int(second_look["open"]) - len(found & set(accepted))
+
+
+def require_releasable(second_look: Mapping[str, Any] | None, accepted: Collection[int] = ()) -> None:
+    """The rule for every release: `second_look` is that part of the copy's report; `accepted`: the numbers of the findings
+    that a person looked at and took for harmless.
 
     Raises: Conflict when nothing looked a second time though there is what to look for, or when what was found then is
         still open.
     """
     if not second_look or (second_look["needed"] and not second_look["models"]):
         raise Conflict("nothing has looked at this copy a second time", hint="Make the copy again, with its second look.")
-    if second_look["open"]:
+    if left := still_open(second_look, accepted):
         raise Conflict(
-            f"{second_look['open']} place(s) of this copy may still show what should be hidden",
-            hint="Look at each of them; hide what must be hidden in a new copy.",
+            f"{left} place(s) of this copy may still show what should be hidden",
+            hint="Look at each of them: accept what is harmless, and hide what must be hidden in a new copy.",
         )

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from storage.tables import metadata
+from storage.tables import accepted_findings, metadata
 
 telemetry_sources = Table(
     "telemetry_sources",
@@ -133,5 +133,5 @@ clock_corrections = Table(
     Index(None, "exhibit_id", "made_at"),
 )
 
-append_only = (clock_corrections,)
+append_only = (clock_corrections, accepted_findings)
 """What the application may add to and never change, like the custody log."""

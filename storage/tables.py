@@ -250,6 +250,31 @@ tracks = Table(
     Column("thumbnail_output", Text, nullable=False, server_default="", comment="name of the output with its picture"),
     Index(None, "label", "best_score"),
 )
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("exhibit_id", ForeignKey("exhibits.id"), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False, comment="from 1, the most urgent"),
+    Column("reason", Text, nullable=False),
+    Column("label", Text, nullable=False, comment="of what is doubtful; picture: all of it"),
+    Column("time_base", Text, nullable=False, comment="a fraction, as in 1/90000"),
+    Column("first_pts", BigInteger, nullable=False),
+    Column("last_pts", BigInteger, nullable=False),
+    Column("first_frame", Integer, nullable=False),
+    Column("last_frame", Integer, nullable=False),
+    Column("track_ids", JSONB, nullable=False),
+    Column("share", Double, nullable=False, comment="of the video that lies in at least one doubt"),
+)
+accepted_findings = Table(
+    "accepted_findings",
+    metadata,
+    Column("exhibit_id", ForeignKey("exhibits.id"), primary_key=True),
+    Column("copy_sha256", Text, primary_key=True, comment="of the redacted copy in which it was found"),
+    Column("finding", Integer, primary_key=True, autoincrement=False, comment="its number in the copy's report"),
+    Column("reason", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", _Moment, nullable=False),
+)
 audit = Table(
     "audit",
     metadata,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from fastapi import FastAPI
 
 from config.settings import Settings, load
 from evidence.case import Case, Role, User
+from evidence.doubt import PICTURE, Doubt, Reason
 from evidence.exhibit import Exhibit
 from evidence.steps import Step, StepRun
 from storage import embedded, keys, servers
 from storage.folder import FolderStore
+from storage.ledger.findings import NewDoubts
 from storage.ledger.steps import NewOutput
 from storage.open import Storage, opened
 from tests.factories import LEASE, PASSWORD, Factory, track
@@ -99,7 +102,7 @@ class Served:
         result: dict[str, Any] = {"outputs": self._outputs(run)}
         if run.step is Step.INDEX:
             tracks = [track(1), track(2, "car", first=20, score=0.5)]
-            result |= {"tracks": tracks, "thumbnails": {1: "track-1.jpg"}}
+            result |= {"tracks": tracks, "thumbnails": {1: "track-1.jpg"}, "doubts": DOUBTS}
         self.make.finish(run, **result)
 
     def _outputs(self, run: StepRun) -> list[NewOutput]:
@@ -122,6 +125,14 @@ class Served:
     def last_event(self) -> int:
         return self.storage.index.audit_head()[0]
 
+
+DOUBTS = NewDoubts(
+    [Doubt(Reason.BROKEN, "face", 40, 49, (1, 2), 0.9), Doubt(Reason.BLUR, PICTURE, 60, 60, (), 0.3)],
+    [(40, 49), (60, 60)],
+    Fraction(1, 25),
+    0.11,
+)
+"""What the INDEX steps of these tests say."""
 
 LOOKED_FOR = {"report": {"looked_for": ["car", "face", "person"]}}
 """What the TRACK steps of these tests say; number plates are not in it."""

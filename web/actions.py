@@ -200,6 +200,12 @@ def ask_redaction(context: Context, who: SignedIn, exhibit_id: str, redaction: R
     return _ask(context, who, exhibit, Step.REDACT, redaction_to_json(checked(context, exhibit, redaction)))
 
 
+def accept_finding(context: Context, who: SignedIn, exhibit_id: str, run: str, finding: int, reason: str) -> None:
+    """What a second look found in the copy of this run is harmless: he has looked. Raises: BadInput, Conflict, NotFound."""
+    exhibit = find_exhibit(context, who, Act.PROCESS, exhibit_id)
+    context.ledger.findings.accept(who.user, exhibit.id, run, finding, reason)
+
+
 def ask_clip(context: Context, who: SignedIn, exhibit_id: str, span: Span, source: str) -> StepRun:
     """A clip of `span`, cut from the original, the annotated or the newest redacted copy. Raises: BadInput, Conflict."""
     exhibit = find_exhibit(context, who, Act.PROCESS, exhibit_id)

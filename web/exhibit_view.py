@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from evidence.case import Act, Case, CaseId, Relation, User
 from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, state_of
 from evidence.steps import NEEDS, SIDECARS, Step, StepRun, StepState
-from storage.index import Output
+from storage.index import Accepted, DoubtRow, Output
 from storage.ledger.people import SignedIn
 from web.context import Context
 from web.permission import acts_in, acts_on_exhibit
@@ -39,6 +39,10 @@ class ExhibitView:
     outputs: tuple[Output, ...]
     """Newest first."""
     acts: frozenset[Act]
+    accepted: Mapping[str, Mapping[int, Accepted]] = field(default_factory=dict)
+    """By the SHA-256 of a redacted copy: findings of its second look that a person took for harmless, by number."""
+    doubts: tuple[DoubtRow, ...] = ()
+    """Where tracks may be wrong, the most urgent first."""
 
     @property
     def has_poster(self) -> bool:
@@ -96,6 +100,8 @@ def whole_view(context: Context, who: SignedIn, exhibit: Exhibit) -> ExhibitView
         steps=lines,
         outputs=tuple(context.index.outputs(exhibit.id)),
         acts=acts_on_exhibit(context, who, exhibit),
+        accepted=context.index.accepted(exhibit.id),
+        doubts=tuple(context.index.doubts(exhibit.id)),
     )
 
 

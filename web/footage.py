@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from evidence.audit import Verb
 from evidence.case import Act, Case
 from evidence.errors import NotFound
 from evidence.exhibit import Exhibit
-from evidence.findings import NOT_LOOKED
+from evidence.findings import NOT_LOOKED, still_open
 from evidence.steps import Step
 from storage.index import Output
 from storage.ledger.people import SignedIn
@@ -147,10 +147,10 @@ def is_draft(output: Output) -> bool:
     return output.step is Step.REDACT or bool(output.details.get("draft"))
 
 
-def open_findings(output: Output) -> int | None:
-    """How many places a second look found in a redacted copy; None where nothing looked."""
+def open_findings(output: Output, accepted: Collection[int] = ()) -> int | None:
+    """How many places a second look found in a redacted copy that nobody has accepted; None where nothing looked."""
     looked = output.details.get("report", {}).get("second_look", NOT_LOOKED)
-    return int(looked["open"]) if looked["models"] else None
+    return still_open(looked, accepted) if looked["models"] else None
 
 
 def download_name(output: Output) -> str:

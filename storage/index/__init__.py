@@ -18,6 +18,7 @@ from evidence.errors import NotFound
 from evidence.exhibit import Exhibit, ExhibitId, UploadId
 from evidence.places import Shape
 from evidence.steps import ENDED, Step, StepRun, StepRunId
+from storage.index.findings import Accepted, DoubtRow, FindingIndex
 from storage.index.places import PlaceIndex
 from storage.index.search import search
 from storage.index.sightings import Seen, sightings
@@ -28,10 +29,10 @@ from storage.tables import audit, cases, exhibits, memberships, outputs, step_or
 
 _PAGE = 1000
 
-__all__ = ["ApiToken", "Hit", "Index", "Output", "Query", "Seen", "TrackRow"]
+__all__ = ["Accepted", "ApiToken", "DoubtRow", "Hit", "Index", "Output", "Query", "Seen", "TrackRow"]
 
 
-class Index(PlaceIndex):
+class Index(PlaceIndex, FindingIndex):
     # people
     def users(self) -> Sequence[User]:
         """Everybody, by name."""

@@ -15,6 +15,7 @@ from evidence.exhibit import Condition, Exhibit, MediaInfo
 from evidence.steps import StepRun
 from evidence.track import Track
 from evidence.wire import media_to_json
+from storage.ledger.findings import NewDoubts
 from storage.ledger.places import NewPlaces
 from storage.ledger.writer import clean, new_id, storable
 from storage.rows import exhibit_of
@@ -35,7 +36,8 @@ class NewOutput:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a step gives back. `media`/`condition` come from PROBE, `tracks` from INDEX, `places` from LOCATE."""
+    """What a step gives back. `media`/`condition` come from PROBE, `tracks` and
+    `doubts` from INDEX, `places` from LOCATE."""
 
     recipe: str
     outputs: Sequence[NewOutput] = ()
@@ -47,6 +49,7 @@ class Result:
     thumbnails: Mapping[int, str] = field(default_factory=dict)
     """Track id → output name of its picture."""
     places: NewPlaces | None = None
+    doubts: NewDoubts | None = None
     models: Sequence[str] = ()
     """`name sha256` of what really ran, for the custody log."""
 

@@ -14,6 +14,7 @@ from evidence.errors import Conflict, Fenced, NotFound
 from evidence.exhibit import Exhibit, ExhibitId
 from evidence.steps import ENDED, NEEDS, Priority, Step, StepRun, StepRunId, StepState, Wanted
 from storage.ledger.exhibits import locked_exhibit
+from storage.ledger.findings import record_doubts
 from storage.ledger.graph import again, follow_up, new_step_row
 from storage.ledger.pairing import hold_pairings, locate_again, pair_up
 from storage.ledger.places import missed_tracks, record_places
@@ -160,6 +161,8 @@ class StepLedger(Writer):
         exhibit = record_probe(connection, exhibit, result)
         if result.tracks is not None:
             record_tracks(connection, exhibit, result)
+        if result.doubts is not None:
+            record_doubts(connection, exhibit, result.doubts)
         if result.places is not None:
             record_places(connection, exhibit, run, result.places)
         return exhibit

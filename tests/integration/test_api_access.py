@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from evidence.audit import Verb
 from evidence.case import Act, Case, Relation, Role
 from evidence.exhibit import Exhibit, FileType
+from evidence.steps import Step
 from tests.served import API, Person, Served, own_settings, served
 from tests.services import Services
 
@@ -51,6 +52,7 @@ GET    /exhibits/{exhibit}/audit                 nfn      nfy           nfy     
 POST   /exhibits/{exhibit}/steps/proxy/retry     nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/steps/proxy/cancel    nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/redactions            nfn      nfy           nfy         nnn      nfy
+POST   /exhibits/{exhibit}/redactions/{draft}/findings/1/accept nfn nfy nfy         nnn      nfy
 POST   /exhibits/{exhibit}/clips                 nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/pair                  nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/unpair                nfn      nfy           nfy         nnn      nfy
@@ -69,6 +71,7 @@ GET    /me                                       yyy      yyy           yyy     
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /cases/{case}": {"urgent": True},
     "POST /exhibits/{exhibit}/redactions": {"what": ["faces"]},
+    "POST /exhibits/{exhibit}/redactions/{draft}/findings/1/accept": {"reason": "a poster"},
     "POST /exhibits/{exhibit}/clock": {"claim": "file", "offset_s": 1, "error_s": 1, "words": "the station's clock"},
     "POST /exhibits/{exhibit}/clips": {"from": "0.5", "to": "1.0", "source": "original"},
 }
@@ -140,6 +143,13 @@ def uploads_of(world: World, exhibit: Exhibit) -> str:
     return next(str(e.details["upload"]) for e in events if e.verb is Verb.EXHIBIT_RECEIVED)
 
 
+def new_draft(world: World, exhibit: Exhibit) -> str:
+    """The run of a redacted copy whose findings nobody has accepted yet."""
+    run = world.here.storage.ledger.steps.ask(world.maker.user.name, Step.REDACT, exhibit_id=exhibit.id)
+    world.here.work_off()
+    return run.id
+
+
 @pytest.mark.parametrize("relation", RELATIONS)
 @pytest.mark.parametrize("role", ROLES)
 def test_every_cell_is_as_the_table_says(world: World, role: Role, relation: Relation) -> None:
@@ -150,6 +160,7 @@ def test_every_cell_is_as_the_table_says(world: World, role: Role, relation: Rel
     names = {
         "case": world.case.id,
         "exhibit": exhibit.id,
+        "draft": new_draft(world, exhibit),
         "unfiled": unfiled.id,
         "user": spare.user.name,
         "export": world.export,
@@ -189,7 +200,7 @@ def _body(world: World, cell: Cell) -> dict[str, Any] | None:
 
 
 def test_nobody_gets_anything_without_signing_in(world: World) -> None:
-    names = dict.fromkeys(("case", "exhibit", "unfiled", "user", "export", "upload"), "x")
+    names = dict.fromkeys(("case", "exhibit", "draft", "unfiled", "user", "export", "upload"), "x")
     with world.here.client() as client:
         for cell in {(c.method, c.path) for c in cells()}:
             answer = client.request(cell[0], API + cell[1].format(**names))
@@ -227,6 +238,7 @@ def test_the_denial_names_the_act_that_the_route_declares(world: World) -> None:
                 path = route.path
                 for thing in ("case_id", "exhibit_id", "upload_id", "run", "name", "user", "step"):
                     path = path.replace(f"{{{thing}}}", secrets.token_hex(8) if thing != "step" else "proxy")
+                path = path.replace("{finding}", "1")
                 before = world.here.last_event()
                 body = {"reference": "A/1"} if path.endswith("/cases") else {"case": "A/1"} if method == "PATCH" else None
                 if method == "PATCH" and "/cases/" in path:
@@ -235,6 +247,8 @@ def test_the_denial_names_the_act_that_the_route_declares(world: World) -> None:
                     body = {"from": "0", "to": "1"}
                 if path.endswith(("/pair", "/unpair")):
                     body = {"other": "x"}
+                if path.endswith("/accept"):
+                    body = {"reason": "a poster"}
                 if path.endswith("/clock") and method == "POST":
                     body = BODIES["POST /exhibits/{exhibit}/clock"]
                 client.request(method, path, json=body if body is not None else {} if method == "POST" else None)

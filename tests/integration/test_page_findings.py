@@ -9,7 +9,9 @@ import pytest
 
 from config.settings import Settings
 from evidence.case import Case, Role
+from evidence.errors import Conflict
 from evidence.exhibit import Exhibit
+from evidence.findings import require_releasable
 from storage.index import Index
 from tests.served import API, Person, Served, served
 from workers.steps.export import contents_of
@@ -73,3 +75,76 @@ def test_a_picture_of_a_place_does_not_leave_the_house_with_the_case(here: Serve
     names = [file.path.rsplit("/", 1)[-1] for file in packed.files]
     assert "DRAFT-redacted.mp4" in names
     assert not [name for name in names if "finding" in name]
+
+
+def run_of_the_copy(here: Served, person: Person, exhibit: Exhibit) -> str:
+    outputs = here.client(person).get(f"{API}/exhibits/{exhibit.id}").json()["outputs"]
+    return str(next(o for o in outputs if o["name"] == "DRAFT-redacted.mp4")["run"])
+
+
+def test_a_finding_is_accepted_with_a_reason_and_stays_on_record(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    client, run = here.client(maker), run_of_the_copy(here, maker, exhibit)
+    url = f"{API}/exhibits/{exhibit.id}/redactions/{run}/findings"
+    assert client.post(f"{url}/1/accept", json={"reason": ""}).status_code == 422
+    assert client.post(f"{url}/1/accept", json={"reason": "  "}).status_code == 400
+    assert client.post(f"{url}/9/accept", json={"reason": "a poster"}).status_code == 404
+    before = here.last_event()
+    answer = client.post(f"{url}/1/accept", json={"reason": "a poster"})
+    assert answer.status_code == 200, answer.text
+    copy = next(o for o in answer.json()["outputs"] if o["name"] == "DRAFT-redacted.mp4")
+    assert copy["open_findings"] == 1
+    (accepted,) = copy["accepted_findings"]
+    assert (accepted["finding"], accepted["reason"], accepted["by"]) == (1, "a poster", maker.user.name)
+    (event,) = [e for e in here.storage.index.audit_events(after=before) if e.verb.value == "finding accepted"]
+    assert (event.details["finding"], event.details["reason"]) == (1, "a poster")
+    assert event.details["copy_sha256"] == copy["sha256"]
+    assert client.post(f"{url}/1/accept", json={"reason": "again"}).status_code == 409
+    with pytest.raises(Conflict, match="1 place"):
+        require_releasable(copy["details"]["report"]["second_look"] | {"needed": True}, {1})
+
+
+def test_only_who_may_process_the_exhibit_accepts(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    run = run_of_the_copy(here, maker, exhibit)
+    url = f"{API}/exhibits/{exhibit.id}/redactions/{run}/findings/1/accept"
+    for role in (Role.OFFICER, Role.INVESTIGATOR, Role.AUDITOR):
+        answer = here.client(here.person(role)).post(url, json={"reason": "a poster"})
+        assert answer.status_code in {403, 404}, role
+    assert here.storage.index.accepted(exhibit.id) == {}
+
+
+def test_a_finding_is_accepted_on_the_page(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    browser, run = here.sign_in(maker), run_of_the_copy(here, maker, exhibit)
+    form = f"/exhibits/{exhibit.id}/redactions/{run}/findings/2/accept"
+    assert f'action="{form}"' in browser.get(f"/exhibits/{exhibit.id}").text
+    refused = browser.post(form, data={"reason": " "})
+    assert refused.status_code == 400
+    assert "Say why the place is harmless" in refused.text
+    assert browser.post(form, data={"reason": "a <b>sign</b>"}).status_code == 303
+    page = browser.get(f"/exhibits/{exhibit.id}").text
+    assert f"accepted by {maker.user.name}: a &lt;b&gt;sign&lt;/b&gt;" in page
+    assert f'action="{form}"' not in page
+    assert "1 place to look at" in page
+
+
+def test_doubts_are_listed_with_links_that_put_the_player_there(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    page = here.sign_in(maker).get(f"/exhibits/{exhibit.id}").text
+    assert "11.0 % of the video" in page
+    assert "Face: a track breaks off, and another one begins nearby" in page
+    assert "The picture: the picture is too blurred to judge" in page
+    assert re.findall(r'at=([\d.]+)" data-seek="\1"', page) == ["1.600", "2.400"]
+
+
+def test_doubts_are_in_the_exhibits_answer_ranked(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    doubts = here.client(maker).get(f"{API}/exhibits/{exhibit.id}").json()["doubts"]
+    assert doubts["share"] == 0.11
+    assert [(d["rank"], d["reason"], d["label"], d["from_s"], d["to_s"], d["tracks"]) for d in doubts["spans"]] == [
+        (1, "broken", "face", 1.6, 1.96, [1, 2]),
+        (2, "blur", "picture", 2.4, 2.4, []),
+    ]
+
+
+def test_doubts_of_a_new_analysis_take_the_place_of_the_old_ones(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    client = here.client(maker)
+    assert client.post(f"{API}/exhibits/{exhibit.id}/steps/index/retry").status_code == 202
+    here.work_off()
+    assert len(client.get(f"{API}/exhibits/{exhibit.id}").json()["doubts"]["spans"]) == 2

@@ -91,6 +91,15 @@ def test_a_copy_with_open_findings_or_without_a_second_look_cannot_be_released(
         require_releasable(second_look)
 
 
+def test_a_copy_whose_findings_are_all_accepted_can_be_released() -> None:
+    looked = {"needed": True, "models": [{"name": "eyes"}], "open": 2, "findings": [{"id": 1}, {"id": 2}]}
+    with pytest.raises(Conflict, match="1 place"):
+        require_releasable(looked, {2})
+    with pytest.raises(Conflict, match="2 place"):
+        require_releasable(looked, {3, 4})
+    require_releasable(looked, {1, 2, 7})
+
+
 def test_a_copy_in_which_nothing_is_open_or_nothing_is_to_be_found_can_be_released() -> None:
     require_releasable({"needed": True, "models": [{"name": "eyes"}], "open": 0})
     require_releasable(not_looked([]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -10,10 +10,11 @@ from urllib.parse import quote
 from pydantic import Field
 
 from evidence.exhibit import Exhibit
-from evidence.steps import StepRun
+from evidence.steps import Step, StepRun
 from evidence.wire import media_to_json
-from storage.index import Hit, Output, TrackRow
+from storage.index import Accepted, Hit, Output, TrackRow
 from web.api.answers import API, Answer, Moment, Person
+from web.api.doubt_answers import DoubtList
 from web.exhibit_view import ExhibitView, StepLine
 from web.footage import download_name, is_draft, open_findings
 
@@ -115,6 +116,17 @@ class StepList(Answer):
     steps: list[StepAnswer]
 
 
+class AcceptedAnswer(Answer):
+    finding: int = Field(description="Its id in details.report.second_look.findings.")
+    reason: str
+    by: str
+    at: datetime
+
+    @classmethod
+    def of(cls, accepted: Accepted) -> AcceptedAnswer:
+        return cls(finding=accepted.finding, reason=accepted.reason, by=accepted.made_by, at=accepted.made_at)
+
+
 class OutputAnswer(Answer):
     name: str
     step: str
@@ -124,8 +136,9 @@ class OutputAnswer(Answer):
     draft: bool = Field(description="A redacted copy that nobody has approved, or cut from one.")
     open_findings: int | None = Field(
         description="Of a redacted copy: places that a second look found and a person must look at, in "
-        "details.report.second_look.findings; null where there was no second look."
+        "details.report.second_look.findings, without those accepted; null where there was no second look."
     )
+    accepted_findings: list[AcceptedAnswer] = Field(default_factory=list, description="Looked at, and found harmless.")
     sha256: str
     size_bytes: int
     content_type: str
@@ -133,7 +146,7 @@ class OutputAnswer(Answer):
     created_at: datetime
 
     @classmethod
-    def of(cls, output: Output) -> OutputAnswer:
+    def of(cls, output: Output, accepted: Mapping[int, Accepted] | None = None) -> OutputAnswer:
         name = quote(output.name, safe="")
         if output.exhibit_id:
             url = f"{API}/exhibits/{output.exhibit_id}/outputs/{name}?run={output.step_run_id}"
@@ -146,7 +159,8 @@ class OutputAnswer(Answer):
             url=url,
             filename=download_name(output),
             draft=is_draft(output),
-            open_findings=open_findings(output),
+            open_findings=open_findings(output, accepted or ()),
+            accepted_findings=[AcceptedAnswer.of(accepted[number]) for number in sorted(accepted)] if accepted else [],
             sha256=output.sha256,
             size_bytes=output.size_bytes,
             content_type=output.content_type,
@@ -216,6 +230,7 @@ class WholeExhibit(ExhibitLine):
     sidecar_for: str
     media: Media | None
     outputs: list[OutputAnswer] = Field(description="Newest first; the original is always there under that name.")
+    doubts: DoubtList
     acts: list[str] = Field(description="What you may do with it.")
 
     @classmethod
@@ -227,7 +242,10 @@ class WholeExhibit(ExhibitLine):
             officer=exhibit.officer,
             sidecar_for=exhibit.sidecar_for,
             media=Media(**media_to_json(exhibit.media)) if exhibit.media else None,
-            outputs=[OutputAnswer.of(o) for o in view.outputs],
+            outputs=[
+                OutputAnswer.of(o, view.accepted.get(o.sha256) if o.step is Step.REDACT else None) for o in view.outputs
+            ],
+            doubts=DoubtList.of(view.doubts, exhibit),
             acts=sorted(a.value for a in view.acts),
         )
 

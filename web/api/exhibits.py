@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
 from starlette.concurrency import run_in_threadpool
 
 from evidence.case import Act
 from web import actions
 from web.api.answers import LogAnswer, UploadAnswer
 from web.api.asked import ClipAsked, FilingAsked, RedactionAsked
+from web.api.doubt_answers import AcceptAsked
 from web.api.exhibit_answers import (
     Clip,
     ClipList,
@@ -80,6 +82,20 @@ def cancel(context: Ctx, who: Who, exhibit_id: str, step: str) -> StepList:
 def ask_redaction(context: Ctx, who: Who, exhibit_id: str, asked: RedactionAsked) -> StepAnswer:
     """Ask for a new redacted copy; it is a draft until somebody approves it."""
     return StepAnswer.of(actions.ask_redaction(context, who, exhibit_id, asked.redaction(who.user.name)))
+
+
+@router.post("/exhibits/{exhibit_id}/redactions/{run}/findings/{finding}/accept", **asks(Act.PROCESS))
+def accept_finding(
+    context: Ctx,
+    who: Who,
+    exhibit_id: str,
+    run: str,
+    finding: Annotated[int, PathParameter(ge=1, le=2**31 - 1)],
+    asked: AcceptAsked,
+) -> WholeExhibit:
+    """You looked at a finding of a copy's second look, and it is harmless; `run` is the one that made the copy."""
+    actions.accept_finding(context, who, exhibit_id, run, finding, asked.reason)
+    return WholeExhibit.seen(actions.view_exhibit(context, who, exhibit_id))
 
 
 @router.post("/exhibits/{exhibit_id}/clips", status_code=202, **asks(Act.PROCESS))

@@ -14,6 +14,7 @@ from evidence.steps import Step, StepRun, StepState
 from evidence.wire import moment_from_json, redaction_from_json
 from storage.index import Output
 from web.exhibit_view import ExhibitView, StepLine
+from web.footage import open_findings
 from web.pages import words
 from web.pages.cards import output_url, share_of
 from web.pages.rendering import clock, plural, sentence, size
@@ -40,6 +41,9 @@ class Place:
     at: str
     """Seconds on the player's clock."""
     picture: str
+    number: int
+    accepted: str
+    """Who took it for harmless, and why; empty while nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ class Copy:
     run: StepRun | None = None
     share: float | None = None
     open: int = 0
-    """How many places a second look found."""
+    """How many places a second look found that nobody has accepted."""
+    found: int = 0
+    """How many it found."""
     places: tuple[Place, ...] = ()
     """The first of them."""
 
@@ -137,13 +143,17 @@ def _draft(line: StepLine, output: Output | None, view: ExhibitView) -> Copy:
     looked: Mapping[str, Any] = output.details.get("report", {}).get("second_look", NOT_LOOKED) if output else NOT_LOOKED
     if output is None or not looked["models"]:
         return draft
-    count = looked["open"]
-    facts = f"{draft.facts} · a second look found {plural(count, 'place') + ' to look at' if count else 'nothing open'}"
-    return replace(draft, facts=facts, open=count, places=_places(output, looked, view))
+    count = open_findings(output, view.accepted.get(output.sha256, {})) or 0
+    told = plural(count, "place") + " to look at" if count else "nothing open"
+    if count < looked["open"]:
+        told += f", and {plural(looked['open'] - count, 'place')} that somebody accepted"
+    facts = f"{draft.facts} · a second look found {told}"
+    return replace(draft, facts=facts, open=count, found=looked["open"], places=_places(output, looked, view))
 
 
 def _places(output: Output, looked: Mapping[str, Any], view: ExhibitView) -> tuple[Place, ...]:
     origin, watch = player_origin(view), Act.WATCH in view.acts
+    accepted = view.accepted.get(output.sha256, {})
     places = []
     for finding in looked["findings"][:_PLACES]:
         at = max(Fraction(0), moment_from_json(finding["at"]).seconds - origin)
@@ -151,7 +161,9 @@ def _places(output: Output, looked: Mapping[str, Any], view: ExhibitView) -> tup
         if watch and finding["picture"]:
             picture = output_url(output.exhibit_id or "", f"DRAFT-{finding['picture']}", output.step_run_id)
         facts = f"{clock(at)} · score {finding['score']:.2f} · seen on {plural(finding['seen'], 'frame')}"
-        places.append(Place(sentence(finding["label"], stop=False), facts, decimal(at), picture))
+        by = accepted.get(finding["id"])
+        words = f"accepted by {by.made_by}: {by.reason}" if by else ""
+        places.append(Place(sentence(finding["label"], stop=False), facts, decimal(at), picture, finding["id"], words))
     return tuple(places)
 
 

@@ -31,6 +31,7 @@ _LIVE = {
     "tracks": "tracks",
     "where": "where",
     "copies": "copies",
+    "doubts": "doubts",
     "redactions": "redactions",
     "steps": "steps",
     "clip_sources": "clip_sources",
@@ -160,6 +161,23 @@ def ask_redaction(
     if errors:
         return exhibit_page(request, context, who, exhibit_id, form=asked.model_dump(), errors=errors, hint=hint)
     return back_to(exhibit_path(exhibit_id), "redaction-asked", "redaction")
+
+
+@router.post("/exhibits/{exhibit_id}/redactions/{run}/findings/{finding}/accept", **asks(Act.PROCESS))
+def accept_finding(
+    request: Request, context: Ctx, who: Who, exhibit_id: str, run: str, finding: int, reason: Annotated[str, Form()] = ""
+) -> Response:
+    errors, hint = {}, ""
+    if not reason.strip():
+        errors["redaction"] = "Say why the place is harmless, to accept it"
+    else:
+        try:
+            actions.accept_finding(context, who, exhibit_id, run, finding, reason)
+        except (BadInput, Conflict) as error:
+            errors, hint = {"redaction": sentence(str(error))}, error.hint
+    if errors:
+        return exhibit_page(request, context, who, exhibit_id, errors=errors, hint=hint)
+    return back_to(exhibit_path(exhibit_id), "finding-accepted", "redaction")
 
 
 @router.post("/exhibits/{exhibit_id}/runs/{run}/retry", **asks(Act.PROCESS))

@@ -18,6 +18,7 @@ from web.exhibit_view import ExhibitView, StepLine
 from web.pages import words
 from web.pages.cards import exhibit_path, output_url, share_of
 from web.pages.copies import copies, drafts, player_origin
+from web.pages.doubt_lines import doubts_seen
 from web.pages.rendering import clock, moment, plural, sentence, size
 from web.pages.timeline import TrackLine, decimal, lanes, track_lines
 
@@ -95,6 +96,7 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
         "tracks_version": _version([t.row.track_id for t in tracks], _done(view, Step.INDEX)),
         "copies": copies(view) if watch else [],
         "drafts": drafts(view),
+        **doubts_seen(view.doubts, player_origin(view), analysed=_done(view, Step.INDEX)),
         "clip_sources": clip_sources(view),
         "steps": rows,
         "progress": _going_on(rows),

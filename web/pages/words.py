@@ -127,6 +127,7 @@ DONE = {
     "paired": "They belong together now. The places are being read again.",
     "parted": "They no longer belong together. The places are being read again.",
     "clock-corrected": "The clock was corrected. What it said is kept.",
+    "finding-accepted": "The place was accepted as harmless, with your reason.",
     "filed": "The exhibit was filed to its case.",
     "user-disabled": "The user was disabled, and signed out everywhere.",
     "password-changed": "Your password was changed.",

@@ -12,7 +12,8 @@ from workers.steps.detect import raw_name
 from workers.steps.media import media_of, missing_in_words, segment_numbers
 from workers.tools import Tools
 
-_NAMES = (TRACKS, "tracks.mot.txt", "detections.parquet", "doubts.json")
+DOUBTS = "doubts.json"
+_NAMES = (TRACKS, "tracks.mot.txt", "detections.parquet", DOUBTS)
 
 
 def run(tools: Tools, step_run: StepRun) -> Result:
