@@ -27,6 +27,7 @@ _JSON = re.compile(r"""\s*(?:\{\s*["}]|\[\s*[\[{\]])""")
 _NUMBERED = re.compile(r"\A\s*\d{1,9}[ \t]*\n")
 _NAMED = re.compile(r"latitude|longt?itude|GPS|rel_alt", re.IGNORECASE)
 _SUBTITLES = frozenset({".srt", ".vtt"})
+_DJI_TRACK = re.compile(r"\s*(?:CAM (?:meta|dbg)|DJI)", re.IGNORECASE)
 _SENT_INSTEAD = "Send the drone's or receiver's own SRT, GPX, NMEA, CSV or KLV file, or the recording that carries them."
 
 
@@ -117,6 +118,7 @@ def _of_recording(path: Path) -> list[Telemetry]:
         except BadInput as exc:
             refused.append(str(exc).rstrip("."))
     if not found:
+        refused += _makers_own(path)
         raise UnsupportedMedia(
             f"{path.name} carries no telemetry that is read here: {'; '.join(refused)}.",
             hint="Send the SRT, GPX or CSV file that lay beside it on the card, if there is one.",
@@ -137,6 +139,13 @@ def _of_streams(path: Path) -> Iterator[Callable[[], Telemetry]]:
             yield partial(gpmf.of_stream, stream, path.name)
         elif embedded.looks_like_text(stream):
             yield partial(dji.read_cues, list(embedded.cues_of_stream(stream)))
+
+
+def _makers_own(path: Path) -> Iterator[str]:
+    """Data tracks of DJI's own (`djmd`, `dbgi`), as their handlers are called."""
+    with containers.open_media(path) as container:
+        if any(_DJI_TRACK.match(stream.metadata.get("handler_name", "")) for stream in container.streams):
+            yield "its data track is of DJI's own kind (djmd), which is not read here (only with video subtitles switched on)"
 
 
 def _others(path: Path) -> list[data_stream.DataStream]:

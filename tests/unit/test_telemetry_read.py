@@ -38,9 +38,9 @@ def put(folder: Path, name: str, text: str | bytes) -> Path:
     return path
 
 
-def muxed(video: Path, subtitle: Path, out: Path) -> Path:
+def muxed(video: Path, subtitle: Path, out: Path, *more: str) -> Path:
     coding = "mov_text" if out.suffix in {".mp4", ".mov"} else "srt"
-    arguments = ["-i", video, "-i", subtitle, "-map", "0", "-map", "1", "-c:v", "copy", "-c:s", coding, out]
+    arguments = ["-i", video, "-i", subtitle, "-map", "0", "-map", "1", "-c:v", "copy", "-c:s", coding, *more, out]
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", *map(str, arguments)], check=True)
     return out
 
@@ -103,6 +103,15 @@ def test_subtitles_for_people_inside_a_recording_are_no_telemetry(tmp_path: Path
         read(muxed(clips.write(tmp_path / "clip.mp4"), spoken, tmp_path / "with.mp4"))
     with pytest.raises(UnsupportedMedia, match="carries no telemetry"):
         read(tmp_path / "clip.mp4")
+
+
+def test_a_data_track_of_djis_own_is_named_in_the_refusal(tmp_path: Path) -> None:
+    """Written as subtitles here; what counts is the handler's name."""
+    spoken = put(tmp_path, "a.srt", "1\n00:00:00,000 --> 00:00:01,000\nx\n\n")
+    named = ("-metadata:s:s:0", "handler_name=CAM meta")
+    recording = muxed(clips.write(tmp_path / "clip.mp4"), spoken, tmp_path / "with.mp4", *named)
+    with pytest.raises(UnsupportedMedia, match="djmd"):
+        read(recording)
 
 
 @pytest.mark.parametrize(
