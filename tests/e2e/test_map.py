@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.conftest import WORK_S, Browse, Seat, Stack, Watch, send, sign_in
 from tests.e2e.test_accessibility import look_at
@@ -118,6 +118,49 @@ def test_the_camera_follows_the_player(browse: Browse, flown: Flown) -> None:
         assert abs(box["y"] + box["height"] / 2 - y) < 3
     page.locator('[data-row="claimed"] summary').click()
     expect(page.locator('[data-row="claimed"] [data-text]')).to_contain_text(fix["claimed"].replace("T", " "))
+
+
+def test_what_else_filmed_the_spot_is_one_click_away(browse: Browse, flown: Flown) -> None:
+    seat = browse("dc1")
+    opened(seat, f"{flown.misb}?at=2", "exhibit")
+    at_second(seat.page, 2)
+    seat.page.get_by_role("link", name="What else filmed this spot?").click()
+    expect(seat.page.locator(".app-sighting").first).to_contain_text("in the picture")
+
+
+def test_what_was_located_is_filtered_by_label_and_time(browse: Browse, flown: Flown) -> None:
+    """The detectors see nothing of use in these clips: people and a car are put into the server's answer."""
+    seat = browse("dc1")
+
+    def peopled(route: Route) -> None:
+        answer = route.fetch()
+        places = answer.json()
+        lat, lon = places["footprints"][0]["centre"]
+        places["located"] = [
+            {"track": track, "label": label, "at_s": at, "lat": lat + at / 1e4, "lon": lon, "ellipse": [40.0, 9.0, 45.0]}
+            | {"certainty": "derived"}
+            for track, label, moments in ((1, "person", (0.0, 1.0, 2.0)), (2, "car", (2.5, 3.0)))
+            for at in moments
+        ]
+        route.fulfill(response=answer, json=places)
+
+    seat.page.route("**/fixes", peopled)
+    frame = opened(seat, flown.misb)
+    page = seat.page
+    count = page.locator("[data-located-count]")
+    expect(count).to_have_text("5 shown")
+    page.get_by_label("Show", exact=True).last.select_option("person")
+    expect(count).to_have_text("3 shown")
+    page.locator("#located-from").fill("0:01")
+    expect(count).to_have_text("2 shown")
+    page.get_by_label("Only at the player’s moment").check()
+    expect(count).to_have_text("3 shown")
+    page.get_by_label("Show", exact=True).last.select_option("")
+    lat, lon = page.request.get(f"/api/v1{flown.misb}/fixes").json()["footprints"][0]["centre"]
+    frame.scroll_into_view_if_needed()
+    page.mouse.click(*pixel(page, lon, lat + 2.0 / 1e4))
+    at_second(page, 2.0)
+    expect(page.locator("[data-map-note]")).to_have_text("Person 1, derived, at 0:02.0.")
 
 
 def test_a_drawn_rectangle_gives_the_right_seconds(browse: Browse, flown: Flown) -> None:
@@ -261,6 +304,25 @@ def test_a_corrected_clock_moves_the_time_and_keeps_the_claim(browse: Browse, fl
     expect(page.locator("#place")).to_contain_text(said)
     page.goto(f"{flown.misb}#history")
     expect(page.locator("#history")).to_contain_text("Clock corrected")
+
+
+def test_two_clocks_are_compared_by_an_event(browse: Browse, flown: Flown) -> None:
+    seat = browse("dc1")
+    seat.watch.expected.append("400")
+    page = seat.page
+    page.goto(flown.case_path)
+    page.get_by_role("link", name="Do the clocks agree?").click()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("#first-error")).to_contain_text("Choose the first recording")
+    for label, name in (("First recording", KARMA.name), ("Second recording", MISB.name)):
+        choice = page.get_by_label(label)
+        choice.select_option(choice.locator("option", has_text=name).get_attribute("value"))
+    page.get_by_label("Events").fill("0:01 0:02\n0:02 0:03")
+    page.get_by_role("button", name="Compare").click()
+    # One flew in April 2017, the other in June 2012.
+    expect(page.locator(".app-copy").first).to_contain_text("s behind the first")
+    expect(page.locator(".app-copy").first).to_contain_text("from 2 events")
+    assert not (wrong := look_at(page, page.url)), wrong
 
 
 def test_a_sidecar_is_paired_and_parted_by_hand(browse: Browse, flown: Flown, tmp_path: Path) -> None:

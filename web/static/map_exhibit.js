@@ -95,7 +95,10 @@ class Words {
     const known = fix && Math.abs(fix.at_s - at) <= UNKNOWN_AFTER_S ? fix : null;
     const print = nearest(this.places.footprints, at);
     const near = print && Math.abs(print.at_s - at) <= UNKNOWN_AFTER_S ? print : null;
-    if (this.board && (known !== this.fix || near !== this.print)) fill(this.board, known, near);
+    if (this.board && (known !== this.fix || near !== this.print)) {
+      fill(this.board, known, near);
+      others(known, near);
+    }
     Object.assign(this, { fix: known, print: near });
     return { fix: known, print: near };
   }
@@ -260,6 +263,14 @@ function fill(board, fix, print) {
   badge("ground", print?.centre ? print.certainty : null);
   const flags = (fix?.flags ?? []).map((flag) => FLAGS[flag.toLowerCase().replace(/\W/g, "_")]).filter(Boolean);
   put("flags", flags.join("; "));
+}
+
+/** Where to ask what else has filmed the middle of the picture, or else where the device was. */
+function others(fix, print) {
+  const link = document.querySelector("[data-else]");
+  const [lat, lon] = print?.centre ?? (fix && hasPlace(fix) ? [fix.lat, fix.lon] : []);
+  link.hidden = lat == null;
+  if (lat != null) link.href = `/map?lat=${lat.toFixed(6)}&lon=${lon.toFixed(6)}&metres=25`;
 }
 
 const NBSP = "\u00a0"; // No line breaks between a number and its unit.
