@@ -145,7 +145,7 @@ def _makers_own(path: Path) -> Iterator[str]:
     """Data tracks of DJI's own (`djmd`, `dbgi`), as their handlers are called."""
     with containers.open_media(path) as container:
         if any(_DJI_TRACK.match(stream.metadata.get("handler_name", "")) for stream in container.streams):
-            yield "its data track is of DJI's own kind (djmd), which is not read here (only with video subtitles switched on)"
+            yield "its data track is of DJI's own kind (djmd), not read here (switch video subtitles on)"
 
 
 def _others(path: Path) -> list[data_stream.DataStream]:
