@@ -1,8 +1,8 @@
 """Close looks at small faces: parts of the picture at its own size, and faces known from there at twice that.
 
-A whole look at a full-HD picture's own width costs four times one at 960. So the picture is walked through in tiles,
-one every few frames, and what was found is looked at again in between, enlarged: a face of twenty pixels scores twice
-as high at twice its size. All of it goes through one network input, the sheet: a tile, or a dozen enlarged faces.
+A whole look at a full-HD picture's own width costs four times one at 960. So the picture is walked through in tiles
+of that size, one at a time, and what was found is looked at again, enlarged: a face of twenty pixels scores twice as high
+at twice its size.
 """
 
 from __future__ import annotations
@@ -16,20 +16,25 @@ import numpy as np
 from detectors.boxes import suppress
 from detectors.detector import Boxes, Picture, Scores, View
 from detectors.look_back import Earlier, LookBack
-from detectors.parts import CELL, COLUMNS, ROWS, corner_of, look_at_parts, sheet_wh
+from detectors.parts import least_side, look_at_parts, part_around, shown_wh
 from detectors.plan import Now, Record
 
-SHEET = (768, 576)
-"""Sides of the sheet, the longer one along the picture's."""
 _WIDEST, _LEAST = 1920, 1280
 """Longer side of the picture as the tiles show it: its own, within these."""
-_OVERLAP = 64
+_OVERLAP = 48
 """Least overlap of neighbouring tiles: a small face lies whole in one of them."""
-_EVERY, _TILES_AT, _FACES_AT = 4, 1, (0, 2)
-"""Of every four frames one has a look at a tile, and two at sheets of faces."""
+_TILE_EVERY, _FACES_EVERY = 5, 2
+"""Frames from one tile to the next, at least, and from one look at known faces."""
+_FITS = 0.96
+"""By so much smaller the tiles show the picture, so that two of 960 pixels span a full-HD one."""
+_MOST, _FAINT = 12, 4
+"""Known faces that are looked at on one frame, and how many of them may be such as were never seen surely."""
+_REST = 2
+"""Frames from one close look at a face to the next, at least, while the camera is calm."""
+_BACK_APART = 3
+"""Frames from one look back to the next, at 30 a second: a track is joined over five."""
 GLIMPSE = 0.5
 """Share of the least score from which something in a tile is worth a closer look."""
-_ENLARGED = 2
 _SMALL = 48
 """Longest side, in pixels of the tiles, of a face that is worth a close look: the whole look finds larger ones."""
 _SAME = 0.3
@@ -53,8 +58,10 @@ class _Known:
     sure: bool
     looked: int
     """Number of the frame of the last close look; before the first: of the frame in which it was found, less a lot."""
+    seen: int
+    """Number of the frame on which it was last seen, at whatever look."""
     misses: int = 0
-    rest: int = 2
+    rest: int = _REST
     """Frames from one close look to the next: more and more while the face stays where it is."""
 
 
@@ -68,60 +75,71 @@ class CloseLooks:
         low: float,
         threshold: float,
         looks: Record,
+        sheet_wh: tuple[int, int],
     ) -> None:
-        """`look` gives boxes in pixels of a sheet, and their scores from GLIMPSE × `low` on.
+        """`look` gives boxes in pixels of the picture that it is given, and their scores from GLIMPSE × `low` on.
 
         `low`: the least score that is given on; `threshold`: the one that starts a track; `looks`: where what was
-        looked at is written down.
+        looked at is written down; `sheet_wh`: the size of the picture that a tile is shown in.
         """
         self._looks = looks
         self._look, self._size_wh, self._low, self._threshold = look, size_wh, low, threshold
         longest = max(size_wh)
         self._scale = min(_WIDEST, max(_LEAST, longest)) / longest
-        self.sheet_wh = sheet_for(size_wh)
-        self._side = round(CELL / _ENLARGED / self._scale)
-        self._tiles = tiles(size_wh, self.sheet_wh, self._scale)
+        self.sheet_wh = sheet_wh
+        self._tile_scale = self._scale * _FITS
+        self._tiles = tiles(size_wh, self.sheet_wh, self._tile_scale)
+        self.largest = _SMALL / self._scale
+        """Longest side, in pixels of the picture, of a face that close looks are for."""
+        self._tiled = self._faced = -1000
         self._known: list[_Known] = []
         self._new: list[Boxes] = []
         """Of this frame: what is seen surely for the first time."""
-        self._back = LookBack(look, size_wh, low, self._side, looks)
+        self._back = LookBack(look, size_wh, low, self._scale, looks, _BACK_APART)
         self._number = 0
         self._next_tile = 0
 
-    def at(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores, list[Earlier]]:
+    def at(
+        self, view: View, now: Now, box: Boxes, score: Scores, regular: bool = True
+    ) -> tuple[Boxes, Scores, list[Earlier]]:
         """What is seen closely in this frame, after the whole look, which found `box` and `score`; and what is seen now
-        on the frames before, where something is new."""
+        on the frames before, where something is new. `regular`: a frame for close looks, and not one between."""
         self._number = now.number
-        if view.upright_size_wh != self._size_wh or min(self._size_wh) < self._side:
+        if view.upright_size_wh != self._size_wh or min(self._size_wh) < least_side(self._scale):
             return box[:0], score[:0], []
         self._new.clear()
-        close, sure = self._now(view, now, box, score)
+        close, sure = self._now(view, now, box, score) if regular else (box[:0], score[:0])
         self._back.passed(view, now, np.concatenate([box, close]))
         self._back.new(self._new)
         return close, sure, self._back.back()
 
     def _now(self, view: View, now: Now, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
         sure = score >= self._threshold
-        missing = self._meet(box[sure & self._small(box)], score[sure & self._small(box)])
-        turn = now.since % _EVERY
-        if turn == _TILES_AT:
-            found = self._tile(view)
-        elif turn in _FACES_AT and (due := [k for k in missing if now.number - k.looked >= k.rest or not now.calm]):
-            found = self._faces(view, due)
-        else:
-            return box[:0], score[:0]
-        kept = found[1] >= self._low
-        return found[0][kept], found[1][kept]
+        self._meet(box[sure & self._small(box)], score[sure & self._small(box)])
+        found = [(box[:0], score[:0])]
+        if now.since - self._tiled >= _TILE_EVERY:
+            self._tiled = now.since
+            found.append(self._tile(view))
+        due = [k for k in self._known if k.seen != now.number and (now.number - k.looked >= k.rest or not now.calm)]
+        if due and now.since - self._faced >= _FACES_EVERY:
+            self._faced = now.since
+            found.append(self._faces(view, due))
+        box, score = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        return box[score >= self._low], score[score >= self._low]
 
     def _tile(self, view: View) -> tuple[Boxes, Scores]:
         x0, y0, x1, y1 = self._tiles[self._next_tile % len(self._tiles)]
         self._next_tile += 1
-        w, h = (min(most, round(side * self._scale)) for most, side in zip(self.sheet_wh, (x1 - x0, y1 - y0), strict=True))
+        w, h = (
+            min(most, round(side * self._tile_scale)) for most, side in zip(self.sheet_wh, (x1 - x0, y1 - y0), strict=True)
+        )
         sheet = np.zeros((self.sheet_wh[1], self.sheet_wh[0], 3), np.uint8)
         sheet[:h, :w] = view.part_rgb((x0, y0, x1, y1), (w, h))
         self._looks.add("tile", self.sheet_wh, self._number)
         box, score = self._look(sheet)
-        box = np.clip(box / self._scale, 0, [x1 - x0, y1 - y0] * 2).astype(np.float32) + np.array([x0, y0] * 2, np.float32)
+        box = np.clip(box / self._tile_scale, 0, [x1 - x0, y1 - y0] * 2).astype(np.float32) + np.array(
+            [x0, y0] * 2, np.float32
+        )
         small = self._small(box)
         box, score = box[small], score[small]
         self._meet(box, score)
@@ -129,12 +147,12 @@ class CloseLooks:
 
     def _faces(self, view: View, due: Sequence[_Known]) -> tuple[Boxes, Scores]:
         surely = sum(known.sure for known in due)
-        rows = min(ROWS, max(1, -(-surely // COLUMNS)))
-        chosen = sorted(due, key=lambda known: (not known.sure, known.looked, -known.score))[: COLUMNS * rows]
+        most = min(_MOST, surely + _FAINT)
+        chosen = sorted(due, key=lambda known: (not known.sure, known.looked, -known.score))[:most]
         before = [known.box for known in chosen]
-        parts = [(view, corner_of(known.box, self._side, self._size_wh)) for known in chosen]
-        self._looks.add("faces", sheet_wh(len(parts)), self._number)
-        seen = look_at_parts(self._look, parts, self._side)
+        parts = [(view, part_around(known.box, self._scale, self._size_wh)) for known in chosen]
+        self._looks.add("faces", shown_wh(len(parts)), self._number)
+        seen = look_at_parts(self._look, parts)
         box, score = np.concatenate([found for found, _ in seen]), np.concatenate([found for _, found in seen])
         box = np.clip(box, 0, np.array(self._size_wh * 2)).astype(np.float32)
         for known in chosen:
@@ -146,7 +164,7 @@ class CloseLooks:
         self._meet(box, score)
         for known, box_before in zip(chosen, before, strict=True):
             stays = float(_apart(known.box[None], box_before[None])[0, 0]) <= _STAYS
-            known.rest = min(_LONGEST_REST, 2 * known.rest) if stays and known.misses == 0 else 2
+            known.rest = min(_LONGEST_REST, 2 * known.rest) if stays and known.misses == 0 else _REST
         self._known = [k for k in self._known if k.misses < (_MISSES_SURE if k.sure else _MISSES_FAINT)]
         return box, score
 
@@ -159,13 +177,13 @@ class CloseLooks:
             nearest = int(apart[number].argmin()) if before else -1
             if before and apart[number, nearest] <= _STEP:
                 known = before[nearest]
-                known.box, known.score, known.misses = found, sure, 0
+                known.box, known.score, known.misses, known.seen = found, sure, 0, self._number
                 if sure >= self._threshold and not known.sure:
                     known.sure = True
                     self._new.append(found)
                 met.add(nearest)
             else:
-                self._known.append(_Known(found, sure, sure >= self._threshold, self._number - 1000))
+                self._known.append(_Known(found, sure, sure >= self._threshold, self._number - 1000, self._number))
                 if sure >= self._threshold:
                     self._new.append(found)
         return [known for number, known in enumerate(before) if number not in met]
@@ -175,16 +193,13 @@ class CloseLooks:
         return small
 
 
-def sheet_for(size_wh: tuple[int, int]) -> tuple[int, int]:
-    return SHEET if size_wh[0] >= size_wh[1] else (SHEET[1], SHEET[0])
-
-
 def tiles(size_wh: tuple[int, int], sheet_wh: tuple[int, int], scale: float) -> list[Box]:
     """Boxes of the picture that fill a sheet each, and together cover it with an overlap."""
     along = []
     for whole, sheet in zip(size_wh, sheet_wh, strict=True):
         side = min(whole, int(sheet / scale))
-        count = 1 if side == whole else math.ceil((whole - _OVERLAP / scale) / (side - _OVERLAP / scale))
+        overlap = min(_OVERLAP, sheet // 2) / scale
+        count = 1 if side == whole else math.ceil((whole - overlap) / (side - overlap))
         along.append([(round(i * (whole - side) / max(1, count - 1)), side) for i in range(count)])
     return [(x, y, x + w, y + h) for y, h in along[1] for x, w in along[0]]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -110,6 +110,19 @@ class Detector(Protocol):
 
     def look(self, view: View, now: Now) -> Found:
         """The next frame of a video, as far as a look at it is due. Units: boxes in pixels of the upright picture."""
+        ...
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A detector that may say what lies on a frame some frames later, when it has seen what comes after."""
+
+    def take(self, view: View, now: Now) -> list[Found]:
+        """The next frame of a video; what is told now of the frames given before and of this one, in order, one each."""
+        ...
+
+    def rest(self) -> list[Found]:
+        """What is told of all frames that are still owed: there are no more, or the next begins a stretch of its own."""
         ...
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from detectors.between import Between
 from detectors.boxes import suppress
 from detectors.close import GLIMPSE, CloseLooks
 from detectors.detector import (
@@ -46,8 +47,9 @@ _CLOSE_DOUBT = 0.8
 class _FaceDetector(ABC):
     """Looks three times: finely for small faces, coarsely for close ones, mirrored for those that the edge cuts.
 
-    In a video it looks at every frame, and closely at small faces as well: `detectors.close`. A stride of four frames,
-    calm camera or not, left 19 of 177 boxes of fast faces at the edge open (stress kind edge, seeds 1 and 4).
+    In a video that is a regular look, some frames apart where that can't leak (`detectors.between`), and it looks closely
+    at small faces as well (`detectors.close`). A fixed stride of four frames, calm camera or not, left 19 of 177 boxes of
+    fast faces at the edge open (stress kind edge, seeds 1 and 4).
     """
 
     labels = (FACE,)
@@ -63,7 +65,7 @@ class _FaceDetector(ABC):
         ]
         self._networks = [Network(use.path, fit.outer_wh, bgr=self.bgr) for fit in self._fits]
         self._path, self._sure = use.path, use.sure or use.threshold
-        self._sheets: dict[tuple[int, int], Network] = {}
+        self._by_size = {self._fits[0].outer_wh: self._networks[0]}
         self.looks = Record()
         self._size_wh = size_wh
         self.begin()
@@ -98,23 +100,38 @@ class _FaceDetector(ABC):
         return _found(np.concatenate(boxes), np.concatenate(scores))
 
     def begin(self) -> None:
-        self._close = CloseLooks(self._look_at_sheet, self._size_wh, self._threshold, self._sure, self.looks)
+        self._close = CloseLooks(
+            self._look_at_part, self._size_wh, self._threshold, self._sure, self.looks, self._fits[0].outer_wh
+        )
+        self._between = Between(self._look_wholly, self._look_closely, self._size_wh, self._sure, self._close.largest)
+
+    def take(self, view: View, now: Now) -> list[Found]:
+        """`detectors.detector.Patient`."""
+        return self._between.take(view, now)
+
+    def rest(self) -> list[Found]:
+        return self._between.rest()
 
     def look(self, view: View, now: Now) -> Found:
-        seen = whole_look(self, view)
+        return self._look_closely(view, now, self._look_wholly(view, now), regular=True)
+
+    def _look_wholly(self, view: View, now: Now) -> Found:
         for look, fit in zip(("whole", "coarse", "mirrored"), self._fits, strict=True):
             self.looks.add(look, fit.inner_wh, now.number)
-        box, score, earlier = self._close.at(view, now, seen.box_xyxy, seen.score)
+        return whole_look(self, view)
+
+    def _look_closely(self, view: View, now: Now, seen: Found, regular: bool) -> Found:
+        box, score, earlier = self._close.at(view, now, seen.box_xyxy, seen.score, regular)
         if len(score):
             seen = _found(np.concatenate([seen.box_xyxy, box]), np.concatenate([seen.score, score]))
         return replace(seen, earlier=tuple((one.ago, _found(one.box, one.score)) for one in earlier))
 
-    def _look_at_sheet(self, sheet: Picture) -> tuple[Boxes, Scores]:
-        fit = letterbox((sheet.shape[1], sheet.shape[0]), max(sheet.shape[:2]), padding=0)
-        network = self._sheets.get(fit.outer_wh)
+    def _look_at_part(self, part: Picture) -> tuple[Boxes, Scores]:
+        fit = letterbox((part.shape[1], part.shape[0]), max(part.shape[:2]), padding=0)
+        network = self._by_size.get(fit.outer_wh)
         if network is None:
-            network = self._sheets[fit.outer_wh] = Network(self._path, fit.outer_wh, bgr=self.bgr)
-        box, score = self._decode(network.run(sheet), fit, GLIMPSE * self._threshold / _CLOSE_DOUBT)
+            network = self._by_size[fit.outer_wh] = Network(self._path, fit.outer_wh, bgr=self.bgr)
+        box, score = self._decode(network.run(part), fit, GLIMPSE * self._threshold / _CLOSE_DOUBT)
         found = _found(box, score * np.float32(_CLOSE_DOUBT))
         return found.box_xyxy, found.score
 

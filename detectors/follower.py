@@ -274,8 +274,10 @@ class Follower:
                 if overlap[best] >= _GROW_OVERLAP:
                     path.add(free.pop(best))
                     missed = 0
-                elif kind.rule.sweep_frames and frame == path.first.frame - 1:
-                    aways = [(a, k) for k, s in enumerate(free) if (a := away_back_from(path, s)) is not None]
+                elif kind.rule.sweep_frames and frame >= path.first.frame - NEXT_FRAMES:
+                    # Further than a frame before, only what was followed back to there from a later one.
+                    may = [(k, s) for k, s in enumerate(free) if s.given[0] > frame or frame == path.first.frame - 1]
+                    aways = [(a, k) for k, s in may if (a := away_back_from(path, s)) is not None]
                     if aways:
                         path.add(free.pop(min(aways)[1]))
                         missed = 0

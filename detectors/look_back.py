@@ -9,26 +9,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.detector import Boxes, Scores, View
-from detectors.parts import COLUMNS, ROWS, Look, corner_of, look_at_parts, sheet_wh
+from detectors.parts import Look, look_at_parts, part_around, shown_wh
 from detectors.plan import Now, Record
 
 _SECONDS = Fraction(19, 20)
 """How far back; tracks can be changed for a second (`detectors.follower.LOOK_AHEAD`)."""
 _MOST_BYTES = 192 << 20
 """Of the pictures that are held for it, at three bytes a pixel: of 4K that is a quarter of a second."""
-_STRETCH = 4
-"""Frames of one way that go on one sheet: further away, nobody knows where it was."""
-_ROUNDS = 2
-"""Sheets a frame; what is left then goes on with the next frame."""
+_FRAME = Fraction(1, 30)
+_MOST_PARTS = 24
+"""Looks in a frame's turn; what is left then goes on with the next frame."""
 _BLIND = 4
-"""Frames in a row without a sight of it after which a way is given up."""
+"""Frames before the last sight of it that are looked at before a way is given up."""
 _NEAR, _LIKE = 0.75, 1.8
 """Sides of itself by which it may lie off where it is thought to be, for each frame since it was seen, up to three; and
 the factor by which its size may differ."""
@@ -61,23 +60,30 @@ class _Past:
 
 @dataclass(slots=True, eq=False)
 class _Way:
-    """One face on its way back. `known`: (frame, box) of each sight of it, the earliest last."""
+    """One face on its way back. `known`: (frame, box) of each sight of it, the earliest last; `blind`: frames that were
+    looked at since without one."""
 
     known: list[tuple[int, Place]]
-    next: int
-    """The frame that is to be looked at."""
-    over: bool = field(default=False)
+    blind: int = 0
+
+    def on(self, number: int, box: Boxes) -> None:
+        self.known.append((number, box.astype(np.float64)))
+        self.blind = 0
 
 
 class LookBack:
     """Holds the frames of the last second; a face that is new on one of them is followed back through those before."""
 
-    def __init__(self, look: Look, size_wh: tuple[int, int], low: float, side: int, looks: Record) -> None:
-        """`side`: of the square of the picture that is enlarged to a cell, in pixels; `low`: the least score."""
-        self._look, self._size_wh, self._low, self._side, self._looks = look, size_wh, low, side, looks
+    def __init__(
+        self, look: Look, size_wh: tuple[int, int], low: float, scale: float, looks: Record, apart: int = 1
+    ) -> None:
+        """`low`: the least score; `scale`: of the tiles (`detectors.parts`); `apart`: frames from one that is looked at to
+        the next, at 30 frames a second."""
+        self._look, self._size_wh, self._low, self._scale, self._looks = look, size_wh, low, scale, looks
         self._most = max(1, _MOST_BYTES // (3 * size_wh[0] * size_wh[1]))
         self._past: deque[_Past] = deque()
         self._ways: list[_Way] = []
+        self._apart = apart
 
     def passed(self, view: View, now: Now, box: Boxes) -> None:
         """The next frame, with everything that was seen on it, faint things too."""
@@ -90,17 +96,23 @@ class LookBack:
     def new(self, box: Iterable[Boxes]) -> None:
         """Faces of the last frame that nobody knew."""
         here = self._past[-1].number
-        self._ways += [_Way([(here, one.astype(np.float64))], here - 1) for one in box]
+        self._ways += [_Way([(here, one.astype(np.float64))]) for one in box]
 
     def back(self) -> list[Earlier]:
         """What is seen on the frames before, as far as this frame's turn of it goes."""
         found: dict[int, list[tuple[Boxes, float]]] = {}
-        for _ in range(_ROUNDS):
+        parts = 0
+        while parts < _MOST_PARTS:
             self._walk()
-            if not self._ways:
+            turn = self._ways[: _MOST_PARTS - parts]
+            if not turn:
                 break
-            self._one_sheet(found)
+            parts += len(turn)
+            for way in turn:
+                self._look_on(way, found)
         here = self._past[-1].number
+        if parts:
+            self._looks.add("back", shown_wh(parts), here)
         return [
             Earlier(
                 here - number, np.array([box for box, _ in some], np.float32), np.array([s for _, s in some], np.float32)
@@ -111,21 +123,32 @@ class LookBack:
     def _at(self, number: int) -> _Past:
         return self._past[number - self._past[0].number]
 
+    def _tries(self, way: _Way) -> list[int]:
+        """Frames that may be looked at before the last one that is known, in turn until there is a sight of it."""
+        known = way.known[-1][0]
+        last, most = self._past[-1].second, self._apart * _FRAME
+        step = max(1, min(self._apart, sum(0 < last - past.second <= most for past in self._past)))
+        first = known
+        while first > max(self._past[0].number, known - _BLIND) and not self._at(first).cut:
+            first -= 1
+        nearest_first = sorted(range(first, known), key=lambda number: (abs(known - step - number), -number))
+        return nearest_first[way.blind :]
+
     def _walk(self) -> None:
         """Each way over frames on which something was seen there anyway; those that are at an end are left."""
         for way in self._ways:
-            while not self._ended(way):
-                thought = self._thought(way, way.next)
-                there = _nearest(thought, self._at(way.next).box.astype(np.float64), way.known[-1][0] - way.next)
-                if there is None:
+            while tries := self._tries(way):
+                for number in range(way.known[-1][0] - 1, tries[0] - 1, -1):
+                    there = self._there(way, number, self._at(number).box)
+                    if there is not None:
+                        way.on(number, self._at(number).box[there])
+                        break
+                else:
                     break
-                way.known.append((way.next, self._at(way.next).box[there].astype(np.float64)))
-                way.next -= 1
-        self._ways = [way for way in self._ways if not self._ended(way)]
+        self._ways = [way for way in self._ways if self._tries(way)]
 
-    def _ended(self, way: _Way) -> bool:
-        first = self._past[0].number
-        return way.over or way.next < first or way.known[-1][0] - way.next > _BLIND or self._at(way.next + 1).cut
+    def _there(self, way: _Way, number: int, box: Boxes) -> int | None:
+        return _nearest(self._thought(way, number), box.astype(np.float64), way.known[-1][0] - number)
 
     def _thought(self, way: _Way, number: int) -> Place:
         """Where it must have been on a frame before it was first seen: the way it came, and where the camera looked."""
@@ -142,33 +165,21 @@ class LookBack:
         moved: Place = sum((self._at(n).shift for n in range(earlier + 1, later + 1)), np.zeros(2))
         return moved
 
-    def _one_sheet(self, found: dict[int, list[tuple[Boxes, float]]]) -> None:
-        most = COLUMNS * ROWS
-        each = max(1, min(_STRETCH, most // len(self._ways)))
-        cells: list[tuple[_Way, int]] = []
-        for way in self._ways[:most]:
-            last = max(way.next - each, way.known[-1][0] - 1 - _BLIND - 1, self._past[0].number - 1)
-            for number in range(way.next, last, -1):
-                cells.append((way, number))
-                if self._at(number).cut:
-                    break
-        parts = [
-            (self._at(number).view, corner_of(self._thought(way, number), self._side, self._size_wh))
-            for way, number in cells
-        ]
-        self._looks.add("back", sheet_wh(len(parts)), self._past[-1].number)
-        for (way, number), (box, score) in zip(cells, look_at_parts(self._look, parts, self._side), strict=True):
-            box = np.clip(box, 0, np.array(self._size_wh * 2, np.float32))
-            box, score = box[score >= self._low], score[score >= self._low]
-            there = _nearest(self._thought(way, number), box.astype(np.float64), way.known[-1][0] - number)
-            way.next = number - 1
-            if there is None:
-                continue
-            way.known.append((number, box[there].astype(np.float64)))
-            past = self._at(number)
-            if not len(past.box) or _nearest(box[there].astype(np.float64), past.box.astype(np.float64), 1) is None:
-                found.setdefault(number, []).append((box[there], float(score[there])))
-                past.box = np.concatenate([past.box, box[there][None]])
+    def _look_on(self, way: _Way, found: dict[int, list[tuple[Boxes, float]]]) -> None:
+        number = self._tries(way)[0]
+        past = self._at(number)
+        part = part_around(self._thought(way, number), self._scale, self._size_wh)
+        ((box, score),) = look_at_parts(self._look, [(past.view, part)])
+        box = np.clip(box, 0, np.array(self._size_wh * 2, np.float32))
+        box, score = box[score >= self._low], score[score >= self._low]
+        there = self._there(way, number, box)
+        if there is None:
+            way.blind += 1
+            return
+        way.on(number, box[there])
+        if not len(past.box) or _nearest(box[there].astype(np.float64), past.box.astype(np.float64), 1) is None:
+            found.setdefault(number, []).append((box[there], float(score[there])))
+            past.box = np.concatenate([past.box, box[there][None]])
 
 
 def _middle(box: Place) -> Place:

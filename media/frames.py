@@ -27,7 +27,7 @@ from evidence.mediatime import MediaTime
 from media import container as containers
 from media.orientation import UPRIGHT, Orientation, from_side_data
 from media.planes import FULL, is_full_range
-from media.small import SmallPictures
+from media.small import SCALING, SmallPictures
 
 Picture: TypeAlias = av.video.frame.VideoFrame
 _Packet: TypeAlias = "av.packet.Packet[av.video.VideoStream]"
@@ -95,9 +95,9 @@ class Frame:
             return self._planes.rgb(size_wh)
         range_in = FULL if is_full_range(self.picture) else self.picture.color_range
         # One thread: swscale would start a pool per context, which costs more than a small picture takes.
-        rgb = self._scaler.reformat(
-            self.picture, *size_wh, "rgb24", src_color_range=range_in, dst_color_range=FULL, threads=1
-        )
+        with SCALING:
+            ranges = {"src_color_range": range_in, "dst_color_range": FULL}
+            rgb = self._scaler.reformat(self.picture, *size_wh, "rgb24", **ranges, threads=1)
         return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
     def small_grey(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -6,6 +6,7 @@ sizes of one frame share their first halvings.
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
 import av.video.frame
@@ -29,14 +30,22 @@ _NOT_YUV = frozenset({0, 8, 14})
 """AVCOL_SPC values (RGB, YCgCo, ICtCp) that a matrix of luma and colour differences can't read."""
 
 
+SCALING = threading.Lock()
+"""For swscale's contexts, which frames share."""
+
+
 class SmallPictures:
-    """The small pictures of one frame, as it is stored. Only before anything is painted on it."""
+    """The small pictures of one frame, as it is stored. Only before anything is painted on it.
+
+    Several models may ask for theirs at the same time, each in its own thread.
+    """
 
     def __init__(self, picture: av.video.frame.VideoFrame) -> None:
         self._picture = picture
         form = layout(picture.format.name)
         self._bits = 0 if form is None else form.bits
         self._halved: list[list[Samples]] = []
+        self._halving = threading.Lock()
 
     def can_make(self, size_wh: tuple[int, int]) -> bool:
         """Whether this picture has planes of Y, U and V, and is larger than what is wanted."""
@@ -48,15 +57,14 @@ class SmallPictures:
 
     def rgb(self, size_wh: tuple[int, int]) -> _Rgb:
         """Shape: (height, width, 3)."""
-        if not self._halved:
-            self._halved = [[plane] for plane in arrays(self._picture)]
-        return self._coloured([self._scaled(steps, size_wh) for steps in self._halved])
+        with self._halving:
+            planes = [self._scaled(steps, size_wh) for steps in self._steps()]
+        return self._coloured(planes)
 
     def grey(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
         """The luma alone, black at 0 and white at 255. Shape: (height, width)."""
-        if not self._halved:
-            self._halved = [[plane] for plane in arrays(self._picture)]
-        luma = self._scaled(self._halved[0], size_wh)
+        with self._halving:
+            luma = self._scaled(self._steps()[0], size_wh)
         if self._bits > 8:
             luma = cv2.convertScaleAbs(luma, alpha=2.0 ** (8 - self._bits))
         full = is_full_range(self._picture) or self._picture.format.name == "gray"
@@ -79,6 +87,11 @@ class SmallPictures:
             shrinking = inside.shape[0] > size_wh[1]
             planes.append(cv2.resize(inside, size_wh, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR))
         return self._coloured(planes)
+
+    def _steps(self) -> list[list[Samples]]:
+        """Each plane as it is, and halved as often as somebody needed it."""
+        self._halved = self._halved or [[plane] for plane in arrays(self._picture)]
+        return self._halved
 
     def _coloured(self, planes: list[Samples]) -> _Rgb:
         if self._bits > 8:

@@ -1,4 +1,4 @@
-"""Close looks: tiles that leave nothing out, and sheets that give boxes back where they are in the picture."""
+"""Close looks: tiles that leave nothing out, and parts that give boxes back where they are in the picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.close import CloseLooks, sheet_for, tiles
-from detectors.detector import Picture
+from detectors.close import CloseLooks, tiles
+from detectors.detector import Picture, letterbox
 from detectors.motion import Motion
 from detectors.plan import Now, Record
 
 SIZES = [(1920, 1080), (1080, 1920), (1280, 720), (640, 480), (3840, 2160), (320, 240), (2000, 400), (97, 1500)]
+
+
+def sheet_for(size_wh: tuple[int, int]) -> tuple[int, int]:
+    return letterbox(size_wh, 960, 0).outer_wh
 
 
 @given(st.tuples(st.integers(96, 4000), st.integers(96, 4000)))
@@ -64,12 +68,12 @@ def find_dots(sheet: Picture) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("size_wh", SIZES)
 def test_everything_is_found_where_it_is(size_wh):
-    """Dots everywhere, at the edges and in the corners too, more than fit on one sheet."""
+    """Dots everywhere, at the edges and in the corners too, more than one frame's looks are for."""
     across = np.unique(np.linspace(6, size_wh[0] - 7, 6).astype(int))
     down = np.unique(np.linspace(6, size_wh[1] - 7, 5).astype(int))
     dots = [(int(x), int(y)) for x in across for y in down]
     view = Dots(size_wh, dots)
-    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record())
+    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record(), sheet_for(size_wh))
     found = []
     for n in range(200):
         box, score, earlier = looks.at(view, at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -83,7 +87,7 @@ def test_everything_is_found_where_it_is(size_wh):
 
 def test_what_is_gone_is_given_up():
     size_wh = (640, 360)
-    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record())
+    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record(), sheet_for(size_wh))
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     there, gone = Dots(size_wh, [(100, 100)]), Dots(size_wh, [])
     seen = [len(looks.at(there, at(n), *nothing)[0]) for n in range(40)]
@@ -91,10 +95,10 @@ def test_what_is_gone_is_given_up():
     for n in range(40, 80):
         assert len(looks.at(gone, at(n), *nothing)[0]) == 0
     record = Record()
-    watched = CloseLooks(find_dots, size_wh, 0.1, 0.5, record)
+    watched = CloseLooks(find_dots, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
     for n in range(40):
         watched.at(gone, at(n), *nothing)
-    assert [(line["look"], line["count"]) for line in record.to_json()] == [("tile", 10)], "nothing is known: tiles only"
+    assert [(line["look"], line["count"]) for line in record.to_json()] == [("tile", 8)], "nothing is known: tiles only"
 
 
 def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
@@ -102,7 +106,7 @@ def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
     counts = []
     for step in (0, 3):
         record = Record()
-        looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, record)
+        looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
         for n in range(80):
             looks.at(Dots(size_wh, [(100 + step * n, 100)]), at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         counts.append(next(line["count"] for line in record.to_json() if line["look"] == "faces"))
@@ -111,7 +115,7 @@ def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
 
 def test_a_picture_smaller_than_a_cell_is_left_to_the_whole_look():
     view = Dots((60, 40), [(20, 20)])
-    looks = CloseLooks(find_dots, (60, 40), 0.1, 0.5, Record())
+    looks = CloseLooks(find_dots, (60, 40), 0.1, 0.5, Record(), sheet_for((60, 40)))
     assert [len(looks.at(view, at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))[0]) for n in range(8)] == [
         0
     ] * 8

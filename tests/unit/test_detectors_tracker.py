@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.follower import LOOK_AHEAD, Follower, Seen
+from detectors.path import Path, Sighting
+from detectors.rules import rule_for
 from detectors.tracker import follow
 from evidence.track import Detections, Origin
 
@@ -141,6 +143,25 @@ def test_half_a_face_behind_something_is_still_a_whole_one():
     rows = [(f, (100.0, 50.0), 0.9, "face", 40 if f != 20 else 26) for f in range(10, 30)]
     (track,) = tracks_of(rows)
     assert track.boxes[20 - track.boxes[0].frame].box_xyxy == pytest.approx((95, 45, 131, 81))
+
+
+def test_two_looks_next_to_each_other_do_not_tell_the_speed_where_older_ones_do():
+    """A face that stays, and whose box on frame 30 lies too far to the left."""
+    path = Path(rule_for("face"), [])
+    for n in (12, 18, 24, 30, 31):
+        x = 470.0 if n == 30 else 500.0
+        path.add(Sighting(n, (n, 0), np.array([x, 300, x + 80, 380]), 0.9, "face", "m", 0.5, (x, 300, 900 - x, 300)))
+    assert path.speed().tolist() == [0, 0]
+    assert path.speed(at_end=True, frames=2).tolist() == [30, 0]
+
+
+def test_what_was_followed_back_some_frames_apart_is_one_track_though_its_boxes_do_not_overlap():
+    """A face of ten pixels that walks four a frame, found on frame 40, and then on every third frame before."""
+    rows = [(f, (100.0 + 4 * f, 300.0), 0.2 if f < 40 else 0.9, "face", 10) for f in (*range(19, 40, 3), *range(40, 50))]
+    given, _ = fed(rows, 60, ago=[40 - f if f < 40 else 0 for f, *_ in rows])
+    first = min(frame for frame, boxes, _ in given if boxes)
+    assert first == 19 - CARRIED
+    assert len({number for _, boxes, _ in given for number, *_ in boxes}) == 1
 
 
 def test_two_pieces_far_apart_stay_two_faces():

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from detectors.look_back import Earlier, LookBack
 from detectors.motion import Motion
-from detectors.parts import sheet_wh
+from detectors.parts import shown_wh
 from detectors.plan import Now, Record
 from tests.unit.test_close_looks import Dots, find_dots
 
 SIZE = (640, 360)
-SIDE = 96
+SCALE = 1.0
 STILL = Motion((0.0, 0.0), 0.9)
 NONE = np.zeros((0, 4), np.float32)
 
@@ -28,10 +28,12 @@ def around(x: float, y: float) -> np.ndarray:
 class Walk:
     """A dot that walks through pictures; only `found_at` does a look at the whole see it."""
 
-    def __init__(self, step: float, first: int = 0, rate: int = 25, shift: float = 0.0, cut: int = -1) -> None:
+    def __init__(
+        self, step: float, first: int = 0, rate: int = 25, shift: float = 0.0, cut: int = -1, apart: int = 1
+    ) -> None:
         self.step, self.first, self.rate, self.shift, self.cut = step, first, rate, shift, cut
         self.record = Record()
-        self.looks = LookBack(find_dots, SIZE, 0.1, SIDE, self.record)
+        self.looks = LookBack(find_dots, SIZE, 0.1, SCALE, self.record, apart)
         self.seen: dict[int, np.ndarray] = {}
 
     def at(self, frame: int) -> tuple[int, int]:
@@ -77,6 +79,14 @@ def test_it_goes_no_further_back_than_tracks_can_be_changed() -> None:
     assert slow.seen == {}
 
 
+@pytest.mark.parametrize(("rate", "apart"), [(30, 3), (25, 2), (15, 1), (10, 1)])
+def test_it_may_look_some_frames_apart_at_what_a_track_is_joined_over(rate: int, apart: int) -> None:
+    walk = Walk(2, rate=rate, apart=3)
+    walk.to(found_at=20, end=26)
+    assert sorted(walk.seen, reverse=True)[:3] == [20 - apart * n for n in (1, 2, 3)]
+    assert walk.right()
+
+
 def test_it_does_not_go_over_a_cut() -> None:
     walk = Walk(0, cut=15)
     walk.to(found_at=22, end=26)
@@ -90,19 +100,19 @@ def test_where_something_was_seen_anyway_nothing_is_looked_at_and_nothing_told_a
     assert walk.record.to_json()[0]["count"] <= 3
 
 
-def test_what_came_out_of_nothing_costs_one_row_of_a_sheet() -> None:
+def test_what_came_out_of_nothing_costs_four_parts() -> None:
     walk = Walk(0, first=22)
     walk.to(found_at=22, end=40)
     assert walk.seen == {}
     assert [(line["look"], line["input_wh"], line["count"]) for line in walk.record.to_json()] == [
-        ("back", list(sheet_wh(4)), 1)
+        ("back", list(shown_wh(4)), 1)
     ]
 
 
-def test_many_at_once_share_the_sheets_and_none_is_forgotten() -> None:
+def test_many_at_once_take_turns_and_none_is_forgotten() -> None:
     places = [(60 + 50 * column, 60 + 60 * row) for column in range(10) for row in range(4)]
     record = Record()
-    looks = LookBack(find_dots, SIZE, 0.1, SIDE, record)
+    looks = LookBack(find_dots, SIZE, 0.1, SCALE, record)
     view = Dots(SIZE, places)
     seen = set()
     for frame in range(60):
@@ -113,7 +123,7 @@ def test_many_at_once_share_the_sheets_and_none_is_forgotten() -> None:
             middles = ((one.box[:, :2] + one.box[:, 2:]) / 2).round().astype(int).tolist()
             seen |= {(frame - one.ago, *middle) for middle in middles}
     assert all(any(abs(x - a) <= 1 and abs(y - b) <= 1 for _, x, y in seen) for a, b in places)
-    assert max(line["count"] for line in record.to_json()) <= 2 * 40, "two sheets a frame, at most"
+    assert max(line["count"] for line in record.to_json()) <= 2 * 40, "two turns a frame, at most"
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,7 +2,8 @@
 
 Input `original`. Params: `stream_index` (of the video stream), `segment` ({"number", "start_pts", "end_pts",
 "frame_count"}; 0, null, null, 0 for the whole), `max_pixels`, `max_duration_s`, and those of
-`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `every_frame` (true: every model looks at
+`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `looks_per_second` (so many frames of a
+second are looked at, and no others: for what hides nothing; none: the models choose among all), `every_frame` (true: every model looks at
 every frame, also where that gains nothing), `begin_at` (pts at which the models begin anew, as they do in a segment) and
 `tiles` (how small things are looked for, `detectors.tiled`: {"mode": "auto", "off" or the side of a tile in pixels of the
 picture, "height_m", "view_deg": the camera's height over the ground and its field of view along the longer side, in whole
@@ -10,8 +11,9 @@ metres and degrees, where telemetry tells them}; none: auto).
 
 In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
 label, model, ago (see `evidence.track.Detections`); in its metadata the pts of every frame that decoded, and how the
-camera moved to it.
-Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "plan": {"every_frame", "looks": {model:
+camera moved to it. With `looks_per_second`, the frames that were looked at are counted as if there were no others, and
+`all_pts` has the pts of all.
+Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "plan": {"every_frame", "looks_per_second", "looks": {model:
 [{"look", "input_wh", "count", "frames": runs of [first, count, step]}]}, "tiles": {model: {"tiles": {"scale", "side",
 "count"} or null, "why", "measured"}}}, "damage": {"count", "entries"}}.
 Without a single detector the frames are still read: that they decode is part of the record.
@@ -19,6 +21,7 @@ Without a single detector the frames are still read: that they decode is part of
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,13 +30,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from config.models import ModelTask
 from detectors import sharpness
-from detectors.detector import Detector, Found, View
+from detectors.between import APART
+from detectors.detector import Detector, Found, Patient, View
 from detectors.load import described, load, with_tiles
 from detectors.motion import Motion, Watch, recorded, size_for
 from detectors.plan import Now
@@ -42,21 +46,20 @@ from detectors.tiled import Asked
 from evidence.ports import Progress
 from evidence.track import Detections
 from media.frames import Frame, FrameReader, read_frames
+from media.seldom import SeldomReader
 from media.spots import spots
 
-_AHEAD = 3
-"""Frames that may wait for their models: enough to keep decoding and inference both busy."""
+T = TypeVar("T")
+
+LOOKED_AT = APART.frames + 4
+"""Frames that may wait for their models: more than a patient one may owe, and enough to keep decoding and inference both
+busy."""
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     segment = params["segment"]
-    limits = {name: params[name] for name in ("max_pixels", "max_duration_s") if name in params}
-    with read_frames(
-        inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
-    ) as reader:
-        look = Look(params, partial(spots, inputs["original"], params["stream_index"], reader.max_pixels))
-        seen = _look_at_all(reader, look, segment["frame_count"], progress)
-        damage = {"count": reader.damage.count, "entries": reader.damage.entries}
+    look, seen, reader = _looked(inputs["original"], params, progress)
+    damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
         "start_pts": segment["start_pts"],
         "size_wh": list(look.size_wh),
@@ -66,8 +69,30 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     }
     found = seen.detections(reader.time_base)
     kept = {**about, "motion": look.motion()}
+    frame_pts = seen.frame_pts
+    if isinstance(reader, SeldomReader):
+        frame_pts = kept["all_pts"] = reader.frame_pts
     write_raw(SegmentSeen(segment["number"], np.array(seen.frame_pts, np.int64), found, kept), out / "raw.parquet")
-    return {"frames": len(seen.frame_pts), "detections": len(found), **about}
+    return {"frames": len(frame_pts), "detections": len(found), **about}
+
+
+def _looked(original: Path, params: Mapping[str, Any], progress: Progress) -> tuple[Look, _Seen, FrameReader]:
+    """What was seen in the segment, on all frames or a few a second, and the reader, closed, with what it found out."""
+    segment, stream, per_second = params["segment"], params["stream_index"], params.get("looks_per_second")
+    limits = {name: params[name] for name in ("max_pixels", "max_duration_s") if name in params}
+
+    def one(kind: Callable[..., FrameReader]) -> tuple[Look, _Seen, FrameReader]:
+        with kind(original, stream, segment["start_pts"], segment["end_pts"], **limits) as reader:
+            look = Look(params, partial(spots, original, stream, reader.max_pixels))
+            return look, _look_at_all(reader, look, segment["frame_count"], progress), reader
+
+    if not per_second:
+        return one(read_frames)
+    seldom = partial(SeldomReader, per_second=Fraction(str(per_second)))
+    look, seen, reader = one(seldom)
+    if isinstance(reader, SeldomReader) and reader.doubtful:
+        return one(partial(seldom, decode_all=True))
+    return look, seen, reader
 
 
 @dataclass(slots=True)
@@ -118,6 +143,7 @@ class Look:
         self._specs: tuple[Mapping[str, Any], ...] = tuple(params["detectors"])
         self._keep, self._every_frame = frozenset(params["keep"]), bool(params.get("every_frame", False))
         self._begin_at = deque[int](params.get("begin_at", ()))
+        self._per_second = params.get("looks_per_second")
         self._begun = 0
         self._samples, self._tiles = samples, Asked.read(params.get("tiles"))
         self.held: int | None = None
@@ -130,12 +156,16 @@ class Look:
         self.detectors: tuple[Detector, ...] = ()
         self.models: list[dict[str, Any]] = []
         self._chosen: dict[str, Any] = {}
-        self._threads: tuple[ThreadPoolExecutor, ...] = ()
+        self._running: tuple[_Running, ...] = ()
+        self.clock: Callable[[str, float], None] = lambda _model, _seconds: None
+        """Told the seconds that a model was at work, in that model's thread."""
 
     def open_for(self, size_wh: tuple[int, int], stack: ExitStack) -> None:
         self.size_wh = size_wh
         self.detectors = tuple(self._opened(spec, size_wh) for spec in self._specs)
-        self._threads = tuple(stack.enter_context(ThreadPoolExecutor(1)) for _ in self.detectors)
+        self._running = tuple(
+            _Running(detector, stack.enter_context(ThreadPoolExecutor(1)), self.clock) for detector in self.detectors
+        )
         self.models = [described(spec, detector) for spec, detector in zip(self._specs, self.detectors, strict=True)]
 
     def _opened(self, spec: Mapping[str, Any], size_wh: tuple[int, int]) -> Detector:
@@ -155,7 +185,12 @@ class Look:
     def plan(self) -> dict[str, Any]:
         """Which models looked how, at which frames, and why in tiles or not."""
         looks = {d.name: d.looks.to_json() for d in self.detectors}
-        return {"every_frame": self._every_frame, "looks": looks, "tiles": self._chosen}
+        return {
+            "every_frame": self._every_frame,
+            "looks_per_second": self._per_second,
+            "looks": looks,
+            "tiles": self._chosen,
+        }
 
     def motion(self) -> dict[str, Any]:
         """Of all frames, for `detectors.motion.joined`, and how sharp each was."""
@@ -173,14 +208,64 @@ class Look:
         if self._begin_at and frame.pts >= self._begin_at[0]:
             self._begin_at.popleft()
             self._begun = number
-            for thread, detector in zip(self._threads, self.detectors, strict=True):
-                thread.submit(detector.begin)
+            for model in self._running:
+                model.begin()
         now = Now(number, number - self._begun, frame.pts * frame.time_base, motion, self._every_frame, self.held)
         for detector in self.detectors:
-            frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
-        return [
-            thread.submit(detector.look, frame, now) for thread, detector in zip(self._threads, self.detectors, strict=True)
-        ]
+            if not isinstance(detector, Patient):
+                frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
+        return [model.look(frame, now) for model in self._running]
+
+    def end(self) -> None:
+        """There are no more frames."""
+        for model in self._running:
+            model.rest()
+
+
+class _Running:
+    """A model at work in a thread of its own. `clock` is told its seconds at work."""
+
+    def __init__(self, detector: Detector, thread: ThreadPoolExecutor, clock: Callable[[str, float], None]) -> None:
+        self._detector, self._thread, self._clock = detector, thread, clock
+        self._waiting: deque[Future[Found]] = deque()
+
+    def look(self, frame: Frame, now: Now) -> Future[Found]:
+        if not isinstance(self._detector, Patient):
+            return self._submit(partial(self._detector.look, frame, now))
+        answer: Future[Found] = Future()
+        self._waiting.append(answer)
+        self._submit(partial(self._detector.take, frame, now)).add_done_callback(self._told)
+        return answer
+
+    def rest(self) -> None:
+        if isinstance(self._detector, Patient):
+            self._submit(self._detector.rest).add_done_callback(self._told)
+
+    def begin(self) -> None:
+        self.rest()
+        self._thread.submit(self._detector.begin)
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        def timed() -> T:
+            before = time.perf_counter()
+            try:
+                return work()
+            finally:
+                self._clock(self._detector.name, time.perf_counter() - before)
+
+        return self._thread.submit(timed)
+
+    def _told(self, answers: Future[list[Found]]) -> None:
+        """Each answer to the frame that has waited longest."""
+        if answers.cancelled():
+            return
+        error = answers.exception()
+        if error is not None:
+            while self._waiting:
+                self._waiting.popleft().set_exception(error)
+            return
+        for found in answers.result():
+            self._waiting.popleft().set_result(found)
 
 
 def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progress) -> _Seen:
@@ -192,7 +277,7 @@ def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progr
         for detector, answer in zip(look.detectors, answers, strict=True):
             seen.add(number, detector.name, answer.result())
         frame.forget_small()
-        progress(number + 1, max(expected, number + 1))
+        progress(frame.index + 1, max(expected, frame.index + 1))
 
     with ExitStack() as stack:
         for number, frame in enumerate(reader):
@@ -200,8 +285,9 @@ def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progr
                 look.open_for(frame.upright_size_wh, stack)
             seen.frame_pts.append(frame.pts)
             waiting.append((number, frame, look.at(frame)))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > LOOKED_AT:
                 take_first()
+        look.end()
         while waiting:
             take_first()
     return seen

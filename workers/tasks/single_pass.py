@@ -20,7 +20,6 @@ Result: the report. It fails closed, as REDACT does.
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -53,7 +52,7 @@ from media.streams import left_out
 from media.timeline import shift_for, times_by_packet
 from workers.tasks import analysis as analyses
 from workers.tasks import covering
-from workers.tasks.detect import Look
+from workers.tasks.detect import LOOKED_AT, Look
 from workers.tasks.doubting import LeftOver, write_doubts
 from workers.tasks.growing import Growing
 
@@ -61,8 +60,6 @@ _COPIED = Copied(encoded_as_a_whole="it was looked at and written in one pass")
 _SAMPLES, _LEAST_SAMPLES = 16, 3
 _EMPTY = 0.25
 """Share of key frames from which copying saves more than the second decoding costs, with room for what was overlooked."""
-_LOOKED_AT = 4
-"""Frames that may wait for their models, as many as DETECT has."""
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -76,9 +73,10 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         times, keys = times_by_packet(original, stream, reader.max_pixels)
         if params.get("smart", True) and _much_is_empty(reader, keys, look, threads):
             return {"instead": "steps"}
+        look.clock = lambda model, seconds: watch.add(f"look: {model}", seconds)
         passing = _Pass(reader, times, look, redaction, watch)
         look.held = frames_ahead(passing.rate)
-        with ahead(passing.looked_at(threads), _LOOKED_AT) as looked:
+        with ahead(passing.looked_at(threads), LOOKED_AT) as looked:
             written = render(
                 reader,
                 out / "redacted.mp4",
@@ -141,8 +139,6 @@ class _Pass:
         self.rate = frames_per_second(np.array(known, np.int64), reader.time_base)
         self._reader, self._look, self._redaction, self._watch = reader, look, redaction, watch
         self._held: deque[Frame] = deque()
-        self._answered: dict[str, float] = {}
-        """When each model gave its last answer."""
         self._masks: dict[int, list[BoxXYXY]] = {}
         self._growing: Growing | None = None
         self._left_over: LeftOver | None = None
@@ -157,20 +153,8 @@ class _Pass:
                 _open(self._look, frame, threads)
             with self._watch.at("scale"):
                 answers = self._look.at(frame)
-            self._clock(answers)
             yield frame, answers
-
-    def _clock(self, answers: list[Future[Found]]) -> None:
-        """Each model looks at one frame after the other: from when it could begin until its answer is there."""
-        asked = time.perf_counter()
-        for detector, answer in zip(self._look.detectors, answers, strict=True):
-
-            def told(_: object, name: str = detector.name) -> None:
-                now = time.perf_counter()
-                self._watch.add(f"look: {name}", now - max(asked, self._answered.get(name, 0.0)))
-                self._answered[name] = now
-
-            answer.add_done_callback(told)
+        self._look.end()
 
     def settled(self, looked: Iterator[Looked]) -> Iterator[Frame]:
         """Every frame, once its masks are known."""
