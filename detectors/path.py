@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from detectors.boxes import overlaps
 from detectors.rules import Rule
 from evidence.track import Origin
 
@@ -30,6 +31,9 @@ _GONE = 0.98
 """Share of its box that is beyond the picture's edge when it is gone."""
 _STEADY, _STEADY_SHARE = 0.9, 0.75
 """A box is at least so much of the size that this share of the boxes around it don't surpass."""
+_SOON, _OFF_THE_WAY = 4, 0.5
+"""Frames between two sure sights, and overlap of a faint one with the way between them, from which it may be of half the
+thing, or of another."""
 _SOONER_LATER = 0.5
 """Frames by which a thing in a gap may be ahead of the straight line, or behind."""
 _CUT_OFF = 0.08
@@ -204,13 +208,25 @@ class Path:
         frames = [s.frame for s in self.sightings]
         i = bisect_left(frames, frame)
         if i < len(frames) and frames[i] == frame:
-            return self._steady(self.sightings[i].place, frame), self.sightings[i].score, Origin.DETECTED
+            return self._steady(self._seen_at(i), frame), self.sightings[i].score, Origin.DETECTED
         if 0 < i < len(frames):
             a, b = self.sightings[i - 1], self.sightings[i]
             return self._steady(self._between(a, b, frame), frame), min(a.score, b.score), Origin.INTERPOLATED
         anchor = self.first if i == 0 else self.last
         place = self._carried(frame, i > 0)
         return None if place is None else (place, anchor.score, Origin.TRACKED)
+
+    def _seen_at(self, i: int) -> Place:
+        """Where it was seen; where only faintly, off the way between two sure sights soon before and after, both."""
+        here = self.sightings[i]
+        if here.sure or not self.rule.sweep_frames or not 0 < i < len(self.sightings) - 1:
+            return here.place
+        a, b = self.sightings[i - 1], self.sightings[i + 1]
+        if not (a.sure and b.sure) or b.frame - a.frame > _SOON:
+            return here.place
+        way = a.place + (b.place - a.place) * (here.frame - a.frame) / (b.frame - a.frame)
+        off = overlaps(here.place[None], way[None])[0, 0] < _OFF_THE_WAY
+        return _union(here.place, way) if off else here.place
 
     @staticmethod
     def _gone(anchor: Sighting, away: npt.NDArray[np.float64]) -> Place:

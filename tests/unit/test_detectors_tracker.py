@@ -278,6 +278,17 @@ def test_a_track_is_confirmed_backwards_before_its_first_frame_is_final():
     assert next(frame for frame, boxes, _ in given if boxes) == 10 - CARRIED
 
 
+def test_a_faint_sight_off_the_way_between_two_sure_ones_does_not_open_the_way():
+    """The camera falls; on one frame half of the face is seen faintly, far ahead."""
+    rows = [(f, (300.0, 300.0 - 60 * (f - 10)), 0.9, "face") for f in (10, 11, 13, 14)]
+    rows = sorted([*rows, (12, (300.0, 135.0), 0.15, "face")], key=lambda r: r[0])
+    given, _ = fed(rows, 30)
+    (boxes,) = by_track(given).values()
+    (there,) = [b for b in boxes if b.frame == 12]
+    assert there.box_xyxy[1] <= 135
+    assert there.box_xyxy[3] >= 220, "where it was on the way as well"
+
+
 def test_what_is_seen_by_looking_back_begins_the_track_where_it_was_first_seen():
     """Sure on frame 40; two frames later it is known that it was there, shaken by the camera, from frame 15 on."""
     camera = [30 * (frame % 2) for frame in range(80)]
