@@ -82,41 +82,45 @@ def positions(seconds: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int64], npt
     return np.flatnonzero(good), camera[good]
 
 
-def grounds(
+def corners_of(
     seconds: npt.NDArray[np.void], within: tuple[float, float, float, float] | None = None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
-    """The rows that can be found by what the camera saw, and that ground: longitude first, beyond ±180 where it crosses.
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The rows that can be found by what the camera saw, and the corners of that ground: longitude first, going on from the
+    first one beyond ±180 where it crosses.
 
-    `within`: west, south, east, north; ground that can't touch it on any turn of the earth is left out.
-    Four corners of flat ground that a camera sees are convex; what a file says otherwise is taken with its hull.
+    Shape: (k,) and (k, 4, 2). `within`: west, south, east, north; ground that can't touch it on any turn of the earth is
+    left out.
     """
-    rows, corners = _corners(seconds)
-    if within is not None and len(rows):
-        near = _touches(corners, within)
-        rows, corners = rows[near], corners[near]
-    if not len(rows):
-        return rows, np.empty(0, object)
-    return rows, shapely.convex_hull(shapely.linearrings(corners))
-
-
-def _corners(seconds: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Rows whose footprint can be searched, and its corners, each going on from the first. Shape: (k,) and (k, 4, 2)."""
     units = seconds["corners"]
     known = np.flatnonzero((units != NOWHERE).all((1, 2)) & (seconds["seen_by"] > 0))
     corners = (units[known] / PER_DEG)[..., ::-1]
     _unwrap(corners)
-    spread = corners.max(1) - corners.min(1)
-    good = (spread <= WIDEST_DEG).all(1) & (np.abs(corners[..., 1]) <= NORTHMOST_DEG).all(1)
+    low, high = corners.min(1), corners.max(1)
+    good = ((high - low) <= WIDEST_DEG).all(1) & (low[:, 1] >= -NORTHMOST_DEG) & (high[:, 1] <= NORTHMOST_DEG)
+    if within is not None:
+        good &= _touches(low, high, within)
     return known[good], corners[good]
 
 
-def _touches(corners: npt.NDArray[np.float64], within: tuple[float, float, float, float]) -> npt.NDArray[np.bool_]:
+def ground(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.object_]:
+    """The ground between corners, as shapely has it. Shape: (k, 4, 2) to (k,).
+
+    Four corners of flat ground that a camera sees are convex; what a file says otherwise is taken with its hull.
+    """
+    found: npt.NDArray[np.object_] = (
+        shapely.convex_hull(shapely.linearrings(corners)) if len(corners) else np.empty(0, object)
+    )
+    return found
+
+
+def _touches(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], within: tuple[float, float, float, float]
+) -> npt.NDArray[np.bool_]:
     west, south, east, north = within
-    (left, low), (right, high) = corners.min(1).T, corners.max(1).T
-    near = np.zeros(len(corners), bool)
+    near = np.zeros(len(low), bool)
     for turn in (-360.0, 0.0, 360.0):
-        near |= (left <= east + turn) & (right >= west + turn)
-    return np.asarray(near & (low <= north) & (high >= south))
+        near |= (low[:, 0] <= east + turn) & (high[:, 0] >= west + turn)
+    return np.asarray(near & (low[:, 1] <= north) & (high[:, 1] >= south))
 
 
 def _unwrap(lonlat: npt.NDArray[np.float64]) -> None:
@@ -127,7 +131,7 @@ def _unwrap(lonlat: npt.NDArray[np.float64]) -> None:
 
 def _cells(seconds: npt.NDArray[np.void]) -> set[int]:
     found = cells.of_points(positions(seconds)[1])
-    rows, corners = _corners(seconds)
+    rows, corners = corners_of(seconds)
     # What is seen in a few seconds overlaps mostly: its hull touches the cells of all of it, and few more.
     for some in np.split(corners, np.flatnonzero(np.diff(rows // _TOGETHER)) + 1) if len(rows) else []:
         around = some.reshape(1, -1, 2).copy()

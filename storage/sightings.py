@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from evidence.exhibit import ExhibitId
 from evidence.places import By, Shape, Sighting
 from evidence.telemetry import NO_TIME, Certainty
-from storage.blocks import CERTAINTIES, grounds, positions
+from storage.blocks import CERTAINTIES, corners_of, ground, positions
 
 _MOST_WEIGHED = 2_000
 """Of more seconds than that every second or third … is weighed, and speaks for its neighbours."""
@@ -48,13 +48,15 @@ def covering(seconds: npt.NDArray[np.void], shape: BaseGeometry) -> Seconds:
     """The records, of any blocks, whose footprint touches the shape, and of the others those whose position lies in it."""
     around = _on_all_turns(shape)
     shapely.prepare(around)
-    ground_rows, polygons = grounds(seconds, shape.bounds)
-    seen = shapely.intersects(around, polygons) if len(polygons) else np.empty(0, bool)
+    ground_rows, corners = corners_of(seconds, shape.bounds)
+    # Where a corner lies in it, the ground touches it: only of the rest the ground itself is needed.
+    seen = shapely.intersects_xy(around, corners[..., 0], corners[..., 1]).any(1)
+    seen[~seen] = shapely.intersects(around, ground(corners[~seen]))
     point_rows, latlon = positions(seconds)
-    there = shapely.intersects_xy(around, latlon[:, 1], latlon[:, 0]) if len(latlon) else np.empty(0, bool)
+    there = shapely.intersects_xy(around, latlon[:, 1], latlon[:, 0])
     by_ground = ground_rows[seen]
     by_point = np.setdiff1d(point_rows[there], by_ground)
-    quality = _quality(seconds[by_ground], polygons[seen], around)
+    quality = _quality(seconds[by_ground], corners[seen], around)
     certainty = seconds["seen_by"][by_ground]
     quality[certainty == _CERTAINTY_NUMBER[Certainty.ESTIMATED]] *= _ESTIMATED_IS_WORTH
     rows = np.concatenate([by_ground, by_point])
@@ -127,16 +129,16 @@ def _on_all_turns(shape: BaseGeometry) -> BaseGeometry:
 
 
 def _quality(
-    seconds: npt.NDArray[np.void], polygons: npt.NDArray[np.object_], around: BaseGeometry
+    seconds: npt.NDArray[np.void], corners: npt.NDArray[np.float64], around: BaseGeometry
 ) -> npt.NDArray[np.float64]:
     """How well each footprint shows the shape: √(share of the picture × share of the shape) × nearness to the middle.
 
     Source: ours; the ground's scale is taken as even over the footprint, so that far corners count for a little too much.
     """
-    if not len(polygons):
+    if not len(corners):
         return np.empty(0)
-    step = -(-len(polygons) // _MOST_WEIGHED)
-    some = polygons[::step]
+    step = -(-len(corners) // _MOST_WEIGHED)
+    some = ground(corners[::step])
     common = some.copy()
     partly = ~shapely.contains(around, some)
     common[partly] = shapely.intersection(some[partly], around)
@@ -146,7 +148,7 @@ def _quality(
         of_shape = np.clip(shapely.area(common) / whole if whole else np.ones(len(some)), 0, 1)
     middle = shapely.get_coordinates(shapely.centroid(common)) if len(common) else np.empty((0, 2))
     quality = np.sqrt(share * of_shape) * (1 - 0.5 * _off_middle(seconds[::step], middle))
-    return np.repeat(quality, step)[: len(polygons)]
+    return np.repeat(quality, step)[: len(corners)]
 
 
 def _off_middle(seconds: npt.NDArray[np.void], lonlat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

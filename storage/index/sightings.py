@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ARRAY, BigInteger, Connection, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Connection, Select, bindparam, func, select
 
 from evidence.case import Act, User
 from evidence.clock import Correction, corrected_us, satellites_set
@@ -98,53 +99,58 @@ def _of_exhibit(
 
 def _covered(connection: Connection, user: User, shape: BaseGeometry, query: Query) -> Iterator[_Covered]:
     """Block by block, in parts that fit in memory however large the shape is."""
-    ids = _candidates(connection, user, shape, query)
-    wanted = select(place_blocks.c.source_id, place_blocks.c.seconds).where(
-        place_blocks.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger)))
-    )
-    sources: dict[str, AnyRow] = {}
-    for start in range(0, len(ids), _BLOCKS_AT_ONCE):
-        rows = list(connection.execute(wanted, {"ids": ids[start : start + _BLOCKS_AT_ONCE]}))
-        sources |= _sources(connection, {row.source_id for row in rows} - sources.keys())
-        rows = [row for row in rows if row.source_id in sources]  # some may have been located again meanwhile
+    reachable = _reachable(user, query)
+    for ids in _candidates(connection, shape):
+        rows = connection.execute(reachable, {"ids": ids}).all()
         records = read_block(b"".join(row.seconds for row in rows))
         names = list(dict.fromkeys(row.source_id for row in rows))
         numbers = {source_id: number for number, source_id in enumerate(names)}
         lengths = [len(row.seconds) // SECOND.itemsize for row in rows]
         found = covering(records, shape)
         of_row = np.repeat(np.array([numbers[row.source_id] for row in rows], np.int64), lengths)[found.row]
+        sources = _sources(connection, {names[number] for number in np.unique(of_row).tolist()})
         order = np.argsort(of_row, kind="stable")
         for own in np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1) if len(order) else []:
-            part = found.of(own)
-            source = sources[names[of_row[own[0]]]]
-            yield _Covered(source, records["at_us"][part.row], records["clock_us"][part.row], part)
+            source = sources.get(names[of_row[own[0]]])
+            if source is not None:  # it may have been located again meanwhile
+                part = found.of(own)
+                yield _Covered(source, records["at_us"][part.row], records["clock_us"][part.row], part)
 
 
-def _candidates(connection: Connection, user: User, shape: BaseGeometry, query: Query) -> list[int]:
-    """Numbers of the blocks that may cover the shape, within reach, in a fixed order."""
+def _candidates(connection: Connection, shape: BaseGeometry) -> Iterator[list[int]]:
+    """Numbers of the blocks that may cover the shape, some at a time.
+
+    By themselves: joined with what is within reach, the database would take ranges of cells for a third of them all.
+    """
+    ranges = cells.ranges(shape)
+    wanted: Select[Any] = select(place_blocks.c.id)
+    if ranges is not None:
+        numbers = {"low": [low for low, _ in ranges], "high": [high for _, high in ranges]}
+        low, high = (func.unnest(bindparam(name, value, type_=ARRAY(BigInteger))) for name, value in numbers.items())
+        asked = select(low.label("low"), high.label("high")).subquery("asked")
+        wanted = select(place_cells.c.block_id).join(asked, place_cells.c.cell.between(asked.c.low, asked.c.high))
+    ids = sorted(set(connection.execute(wanted).scalars()))
+    for start in range(0, len(ids), _BLOCKS_AT_ONCE):
+        yield ids[start : start + _BLOCKS_AT_ONCE]
+
+
+def _reachable(user: User, query: Query) -> Select[Any]:
+    """Of the blocks `:ids` those of exhibits, and of files, that he may watch, and that the question is about."""
     reach = within_reach(user, Act.WATCH)
     theirs = select(exhibits.c.id).where(reach)
     if query.case_id is not None:
         theirs = theirs.where(exhibits.c.case_id == query.case_id)
     if query.kind:
         theirs = theirs.where(exhibits.c.kind == query.kind)
-    wanted = (
-        select(place_blocks.c.id)
+    return (
+        select(place_blocks.c.source_id, place_blocks.c.seconds)
         .join(telemetry_sources, telemetry_sources.c.id == place_blocks.c.source_id)
         .where(
+            place_blocks.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
             telemetry_sources.c.exhibit_id.in_(theirs),
             telemetry_sources.c.carrier_id.in_(select(exhibits.c.id).where(reach)),
         )
-        .order_by(place_blocks.c.source_id, place_blocks.c.minute)
     )
-    ranges = cells.ranges(shape)
-    if ranges is not None:
-        numbers = {"low": [low for low, _ in ranges], "high": [high for _, high in ranges]}
-        low, high = (func.unnest(bindparam(name, value, type_=ARRAY(BigInteger))) for name, value in numbers.items())
-        asked = select(low.label("low"), high.label("high")).subquery("asked")
-        near = select(place_cells.c.block_id).join(asked, place_cells.c.cell.between(asked.c.low, asked.c.high))
-        wanted = wanted.where(place_blocks.c.id.in_(near))
-    return list(connection.execute(wanted).scalars())
 
 
 def _told_once(
