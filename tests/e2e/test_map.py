@@ -138,7 +138,7 @@ def test_what_was_located_is_filtered_by_label_and_time(browse: Browse, flown: F
         lat, lon = places["footprints"][0]["centre"]
         places["located"] = [
             {"track": track, "label": label, "at_s": at, "lat": lat + at / 1e4, "lon": lon, "ellipse": [40.0, 9.0, 45.0]}
-            | {"certainty": "derived"}
+            | {"certainty": "derived", "speed_mps": 1.4, "speed_error_mps": 0.5, "heading": 37.2, "heading_error": 25.0}
             for track, label, moments in ((1, "person", (0.0, 1.0, 2.0)), (2, "car", (2.5, 3.0)))
             for at in moments
         ]
@@ -160,7 +160,9 @@ def test_what_was_located_is_filtered_by_label_and_time(browse: Browse, flown: F
     frame.scroll_into_view_if_needed()
     page.mouse.click(*pixel(page, lon, lat + 2.0 / 1e4))
     at_second(page, 2.0)
-    expect(page.locator("[data-map-note]")).to_have_text("Person 1, derived, at 0:02.0.")
+    expect(page.locator("[data-map-note]")).to_have_text(
+        "Person 1, derived, 1.4 ± 0.5 m/s towards 37° ± 25° from north, at 0:02.0."
+    )
 
 
 def test_a_drawn_rectangle_gives_the_right_seconds(browse: Browse, flown: Flown) -> None:

@@ -30,6 +30,7 @@ const player = () => document.querySelector("[data-player] video");
 
 async function show() {
   const frame = document.querySelector("[data-map-exhibit]");
+  shown?.map?.remove(); // Of the part that was replaced: browsers give a page few graphics contexts.
   shown = null;
   if (!frame) return;
   const note = document.querySelector("[data-map-note]");
@@ -158,7 +159,7 @@ class Shown {
     const key = `${some.length} ${some[0]?.at_s} ${some.at(-1)?.at_s} ${label.value}`;
     if (key === this.key) return;
     this.key = key;
-    const facts = (one) => ({ label: one.label, track: one.track, at_s: one.at_s, certainty: one.certainty });
+    const facts = (one) => ({ label: one.label, track: one.track, at_s: one.at_s, certainty: one.certainty, motion: motion(one) });
     this.map.getSource("spots").setData(collection(some.map((one) => point(one.lat, one.lon, facts(one)))));
     this.map.getSource("ellipses").setData(collection(some.filter((one) => one.ellipse).map((one) => ellipse(one.lat, one.lon, one.ellipse, facts(one)))));
     const tracks = Map.groupBy ? Map.groupBy(some, (one) => one.track) : grouped(some);
@@ -170,7 +171,7 @@ class Shown {
   clicked({ point: at }) {
     const [spot] = this.map.queryRenderedFeatures([[at.x - 6, at.y - 6], [at.x + 6, at.y + 6]], { layers: ["spots"] });
     if (spot) {
-      this.go(spot.properties.at_s, `${spot.properties.label} ${spot.properties.track}, ${spot.properties.certainty}`);
+      this.go(spot.properties.at_s, `${spot.properties.label} ${spot.properties.track}, ${spot.properties.certainty}${spot.properties.motion}`);
       return;
     }
     const passes = this.passes(at);
@@ -228,6 +229,12 @@ function clock(at) {
   const two = (number) => String(number).padStart(2, "0");
   const hours = Math.floor(minutes / 60);
   return `${hours ? `${hours}:${two(minutes % 60)}` : minutes}:${two(Math.floor(rest / 10))}.${rest % 10}`;
+}
+
+function motion({ speed_mps: speed, speed_error_mps: error, heading, heading_error: off }) {
+  if (speed == null || error == null) return "";
+  const told = `, ${number(speed, 1)} ± ${number(error, 1)} m/s`;
+  return heading == null || off == null ? told : `${told} towards ${number(heading, 0)}° ± ${number(off, 0)}° from north`;
 }
 
 const number = (value, digits) => value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
