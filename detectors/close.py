@@ -24,10 +24,12 @@ _WIDEST, _LEAST = 1920, 1280
 _OVERLAP = 48
 """Least overlap of neighbouring tiles: a small face lies whole in one of them."""
 _TILE_EVERY, _FACES_EVERY = 5, 2
-"""Frames from one tile to the next, at least, and from one look at known faces."""
+"""Frames from tiles to the next ones, at least, and from one look at known faces."""
+_TILES = 2
+"""Tiles on one frame: with one, a full-HD picture is gone over every 36 frames, and who walks through it is missed."""
 _FITS = 0.96
 """By so much smaller the tiles show the picture, so that two of 960 pixels span a full-HD one."""
-_MOST, _FAINT = 12, 4
+_MOST, _FAINT = 16, 12
 """Known faces that are looked at on one frame, and how many of them may be such as were never seen surely."""
 _REST = 2
 """Frames from one close look at a face to the next, at least, while the camera is calm."""
@@ -119,7 +121,7 @@ class CloseLooks:
         found = [(box[:0], score[:0])]
         if now.since - self._tiled >= _TILE_EVERY:
             self._tiled = now.since
-            found.append(self._tile(view))
+            found += [self._tile(view) for _ in range(min(_TILES, len(self._tiles)))]
         due = [k for k in self._known if k.seen != now.number and (now.number - k.looked >= k.rest or not now.calm)]
         if due and now.since - self._faced >= _FACES_EVERY:
             self._faced = now.since
