@@ -172,7 +172,9 @@ def test_where_little_is_to_be_hidden_copying_is_left_to_the_steps(params: dict[
     assert in_one(path, {**params, "smart": True}, tmp_path / "out") == {"instead": "steps"}
     assert list((tmp_path / "out").iterdir()) == []
     path = pan_clip(tmp_path / "faces.mp4", frames=90)
-    assert in_one(path, {**params, "smart": True}, tmp_path / "faces")["frames_masked"] == 90
+    report = in_one(path, {**params, "smart": True}, tmp_path / "faces")
+    assert report["frames_masked"] == 90
+    assert "look: centerface" in report["speed"]["stages_s"]
 
 
 def test_a_model_that_dies_ends_all_of_it(params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,11 +69,11 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     stream = analyses.stream_index(params, original)
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
     look = Look(params, partial(spots, original, stream, **analyses.pixel_limit(params)))
+    look.clock = lambda model, seconds: watch.add(f"look: {model}", seconds)
     with read_frames(original, stream, cuts=(), **analyses.limits(params)) as reader, sound, ExitStack() as threads:
         times, keys = times_by_packet(original, stream, reader.max_pixels)
         if params.get("smart", True) and _much_is_empty(reader, keys, look, threads):
             return {"instead": "steps"}
-        look.clock = lambda model, seconds: watch.add(f"look: {model}", seconds)
         passing = _Pass(reader, times, look, redaction, watch)
         look.held = frames_ahead(passing.rate)
         with ahead(passing.looked_at(threads), LOOKED_AT) as looked:
