@@ -34,6 +34,16 @@ EveryFrame = Annotated[
     bool, typer.Option("--every-frame", help="Look at every frame, also where the camera and all that is seen stand still.")
 ]
 
+LooksPerSecond = Annotated[
+    float,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="""Look at so many frames of a second only, and fill in between: quicker, but short and faint tracks are missed,
+small faces and plates most of all. 0: go through all frames; what is to be hidden by these tracks needs that.""",
+    ),
+]
+
 Tiles = Annotated[
     str,
     typer.Option(
@@ -58,6 +68,7 @@ def analyse(
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Make annotated.mp4 as well, with everything drawn in.")
     ] = False,
+    looks_per_second: LooksPerSecond = 0.0,
     every_frame: EveryFrame = False,
     tiles: Tiles = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Say the result as JSON, and nothing else.")] = False,
@@ -67,9 +78,11 @@ def analyse(
     Writes tracks.json, tracks.mot.txt (MOT 1.1), detections.parquet and doubts.json (where to look again) into --out, and
     annotated.mp4 with --annotate.
     What nothing here can look for is named in the result. Nothing is written when it fails. Each track has a number, the
-    same for the same file and models: exhibit redact --tracks OUT takes it.
+    same for the same file and models: exhibit redact --tracks OUT takes it, unless --looks-per-second passed over frames.
 
     Example: exhibit analyse clip.mp4 --out found/ --annotate
+
+    Example: exhibit analyse clip.mp4 --out found/ --looks-per-second 5
 
     Example: exhibit analyse flight.mp4 --out found/ --tiles 640
 
@@ -85,7 +98,8 @@ def analyse(
     from detectors.tiled import Asked  # Brings the detectors with it, which no other command's start should wait for.
 
     Asked.read({"mode": tiles})
-    with bench(out.absolute().parent, quiet=as_json, every_frame=every_frame, tiles=tiles) as work:
+    how = {"every_frame": every_frame, "tiles": tiles, "looks_per_second": looks_per_second}
+    with bench(out.absolute().parent, quiet=as_json, **how) as work:
         sha256 = sha256_of(file)
         analysis = work.analyse(file.absolute(), wanted, sha256)
         made = [analysis.folder / name for name in MADE]
@@ -103,8 +117,9 @@ def analyse(
 
 
 @contextmanager
-def bench(beside: Path, *, quiet: bool, every_frame: bool = False, tiles: str = "auto") -> Iterator[Bench]:
+def bench(beside: Path, *, quiet: bool, **how: Any) -> Iterator[Bench]:
     """A bench with a scratch folder on the file system of the result; nothing of it stays, Ctrl-C and SIGTERM included.
+    `how`: what it is to look at, as `Bench` names it.
 
     Raises: BadInput when there is no folder `beside`.
     """
@@ -112,7 +127,7 @@ def bench(beside: Path, *, quiet: bool, every_frame: bool = False, tiles: str = 
     before = signal.signal(signal.SIGTERM, _end)
     try:
         with tempfile.TemporaryDirectory(prefix=".exhibit-", dir=beside) as scratch:
-            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet), every_frame, tiles)
+            yield Bench(load(), Path(scratch), lambda name: counting(name, quiet=quiet), **how)
     finally:
         signal.signal(signal.SIGTERM, before)
 

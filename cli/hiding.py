@@ -81,19 +81,25 @@ class Found:
 
     @classmethod
     def read(cls, folder: Path, original_sha256: str, scratch: Path) -> Found:
-        """Raises: BadInput for a folder without an analysis, or with that of another file."""
+        """Raises: BadInput for a folder without an analysis, with that of another file, or one that passed over frames."""
         place = folder / TRACKS
         try:
             content = place.read_bytes()
             value = json.loads(content)
             of, _ = str(value["original_sha256"]), value["frame_pts"][0]
             ids, looked_for = frozenset(track["id"] for track in value["tracks"]), frozenset(value["looked_for"])
+            looks = value.get("looks_per_second")
         except OSError as exc:
             raise BadInput(f"{place} can't be read: {exc.strerror}", hint=_ANALYSE) from exc
         except (ValueError, KeyError, TypeError, IndexError) as exc:
             raise BadInput(f"{place} is no analysis that can be used", hint=_ANALYSE) from exc
         if of != original_sha256:
             raise BadInput(f"{place} is about another file", hint=f"{_ANALYSE} It is bound to the file's SHA-256.")
+        if looks:
+            raise BadInput(
+                f"{place} comes from {looks:g} looks a second: what showed between them would be left open",
+                hint="Run exhibit analyse FILE --out FOLDER without --looks-per-second, and name that folder.",
+            )
         kept = scratch / TRACKS
         kept.write_bytes(content)
         return cls(kept, hashlib.sha256(content).hexdigest(), ids, looked_for)

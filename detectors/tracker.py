@@ -54,17 +54,18 @@ def follow(
     size_wh: tuple[int, int],
     progress: Progress = lambda done, total: None,  # noqa: ARG005 - the port's signature
     motions: Sequence[Motion] = (),
+    least_seen: int | None = None,
 ) -> tuple[list[Track], Detections]:
     """The tracks, numbered from 1 by their first frame, and the detections that belong to none.
 
     `thresholds` gives, by model, the score from which a detection starts a track; `motions` what each frame says about
-    the one before (none: a still camera, no cuts). The same input gives the same tracks, however the video was cut into
-    segments.
+    the one before (none: a still camera, no cuts); `least_seen` sightings make a track (None: as the rules say). The same
+    input gives the same tracks, however the video was cut into segments.
 
     Shape: `frame_pts`: the pts of every frame of the video, in order.
     Units: `size_wh`: pixels of the upright picture.
     """
-    follower = Follower(thresholds, frames_per_second(frame_pts, seen.time_base), size_wh, seen.time_base)
+    follower = Follower(thresholds, frames_per_second(frame_pts, seen.time_base), size_wh, seen.time_base, least_seen)
     gathered = Gathered(follower)
     told = seen.frame + seen.ago
     order = np.argsort(told, kind="stable")

@@ -76,6 +76,8 @@ class Bench:
     """Whether models look at every frame, also where that gains nothing."""
     tiles: str = "auto"
     """How small things are looked for: auto, off, or the side of a tile in pixels of the picture."""
+    looks_per_second: float = 0
+    """How many frames of a second an analysis looks at; 0: the models choose among all, as where something is hidden."""
 
     def analyse(self, file: Path, labels: Sequence[str] = (), sha256: str = "") -> Analysis:
         """Look for `labels`, or for all that is configured; `sha256` of the file stands in the result.
@@ -83,10 +85,11 @@ class Bench:
         Raises: NoDetector when nothing here can look for one of `labels`; UnsupportedMedia, CorruptMedia, TooLarge,
             WrongWeights, StepFailed.
         """
+        seldom = {"looks_per_second": self.looks_per_second} if self.looks_per_second and not self.every_frame else {}
         if not labels:
-            return self._analyse(file, self._params(frozenset(ModelTask)), sha256)
+            return self._analyse(file, {**self._params(frozenset(ModelTask)), **seldom}, sha256)
         tasks = frozenset(_TASK_OF_LABEL.get(label, ModelTask.OBJECTS) for label in labels)
-        params = {**self._params(tasks), "keep": [label for label in labels if label not in _TASK_OF_LABEL]}
+        params = {**self._params(tasks), **seldom, "keep": [label for label in labels if label not in _TASK_OF_LABEL]}
         _refuse_what_is_missing(params, labels)
         return self._analyse(file, self._with_the_rest(params, {task: task.value for task in ModelTask}), sha256)
 

@@ -33,6 +33,16 @@ class Analysis:
     looked_for: tuple[str, ...]
     not_looked_for: tuple[Mapping[str, Any], ...]
     models: tuple[Mapping[str, Any], ...] = ()
+    looks_per_second: float | None = None
+    """How many frames of a second were looked at; None: the models chose among all."""
+
+    def require_all_frames(self) -> None:
+        """Raises: IntegrityError where frames were passed over unseen: nothing may be hidden by such tracks."""
+        if self.looks_per_second:
+            raise IntegrityError(
+                f"only {self.looks_per_second:g} frames a second were looked at: what shows between them would be left open",
+                hint="Look at all frames first.",
+            )
 
     @property
     def frame_count(self) -> int:
@@ -79,6 +89,7 @@ def read(path: Path) -> Analysis:
             looked_for=tuple(value.get("looked_for", ())),
             not_looked_for=tuple(value.get("not_looked_for", ())),
             models=tuple(value.get("models", ())),
+            looks_per_second=value.get("looks_per_second"),
         )
         if value["frame_count"] != analysis.frame_count:
             raise ValueError("frame_count and frame_pts differ")

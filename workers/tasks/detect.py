@@ -2,18 +2,20 @@
 
 Input `original`. Params: `stream_index` (of the video stream), `segment` ({"number", "start_pts", "end_pts",
 "frame_count"}; 0, null, null, 0 for the whole), `max_pixels`, `max_duration_s`, and those of
-`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `every_frame` (true: every model looks at
-every frame, also where that gains nothing), `begin_at` (pts at which the models begin anew, as they do in a segment) and
-`tiles` (how small things are looked for, `detectors.tiled`: {"mode": "auto", "off" or the side of a tile in pixels of the
-picture, "height_m", "view_deg": the camera's height over the ground and its field of view along the longer side, in whole
-metres and degrees, where telemetry tells them}; none: auto).
+`workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `looks_per_second` (so many frames of a
+second are looked at, and no others: for what hides nothing; none: the models choose among all), `every_frame` (true: every
+model looks at every frame, also where that gains nothing), `begin_at` (pts at which the models begin anew, as they do in a
+segment) and `tiles` (how small things are looked for, `detectors.tiled`: {"mode": "auto", "off" or the side of a tile in
+pixels of the picture, "height_m", "view_deg": the camera's height over the ground and its field of view along the longer
+side, in whole metres and degrees, where telemetry tells them}; none: auto).
 
 In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
 label, model, ago (see `evidence.track.Detections`); in its metadata the pts of every frame that decoded, and how the
-camera moved to it.
-Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "plan": {"every_frame", "looks": {model:
-[{"look", "input_wh", "count", "frames": runs of [first, count, step]}]}, "tiles": {model: {"tiles": {"scale", "side",
-"count"} or null, "why", "measured"}}}, "damage": {"count", "entries"}}.
+camera moved to it. With `looks_per_second`, the frames that were looked at are counted as if there were no others, and
+`all_pts` has the pts of all.
+Result: {"frames", "detections", "looked_for", "not_looked_for", "models", "plan": {"every_frame", "looks_per_second",
+"looks": {model: [{"look", "input_wh", "count", "frames": runs of [first, count, step]}]}, "tiles": {model: {"tiles":
+{"scale", "side", "count"} or null, "why", "measured"}}}, "damage": {"count", "entries"}}.
 Without a single detector the frames are still read: that they decode is part of the record.
 """
 
@@ -44,6 +46,7 @@ from detectors.tiled import Asked
 from evidence.ports import Progress
 from evidence.track import Detections
 from media.frames import Frame, FrameReader, read_frames
+from media.seldom import SeldomReader
 from media.spots import spots
 
 T = TypeVar("T")
@@ -55,13 +58,8 @@ busy."""
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     segment = params["segment"]
-    limits = {name: params[name] for name in ("max_pixels", "max_duration_s") if name in params}
-    with read_frames(
-        inputs["original"], params["stream_index"], segment["start_pts"], segment["end_pts"], **limits
-    ) as reader:
-        look = Look(params, partial(spots, inputs["original"], params["stream_index"], reader.max_pixels))
-        seen = _look_at_all(reader, look, segment["frame_count"], progress)
-        damage = {"count": reader.damage.count, "entries": reader.damage.entries}
+    look, seen, reader = _looked(inputs["original"], params, progress)
+    damage = {"count": reader.damage.count, "entries": reader.damage.entries}
     about = {
         "start_pts": segment["start_pts"],
         "size_wh": list(look.size_wh),
@@ -71,8 +69,30 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     }
     found = seen.detections(reader.time_base)
     kept = {**about, "motion": look.motion()}
+    frame_pts = seen.frame_pts
+    if isinstance(reader, SeldomReader):
+        frame_pts = kept["all_pts"] = reader.frame_pts
     write_raw(SegmentSeen(segment["number"], np.array(seen.frame_pts, np.int64), found, kept), out / "raw.parquet")
-    return {"frames": len(seen.frame_pts), "detections": len(found), **about}
+    return {"frames": len(frame_pts), "detections": len(found), **about}
+
+
+def _looked(original: Path, params: Mapping[str, Any], progress: Progress) -> tuple[Look, _Seen, FrameReader]:
+    """What was seen in the segment, on all frames or a few a second, and the reader, closed, with what it found out."""
+    segment, stream, per_second = params["segment"], params["stream_index"], params.get("looks_per_second")
+    limits = {name: params[name] for name in ("max_pixels", "max_duration_s") if name in params}
+
+    def one(kind: Callable[..., FrameReader]) -> tuple[Look, _Seen, FrameReader]:
+        with kind(original, stream, segment["start_pts"], segment["end_pts"], **limits) as reader:
+            look = Look(params, partial(spots, original, stream, reader.max_pixels))
+            return look, _look_at_all(reader, look, segment["frame_count"], progress), reader
+
+    if not per_second:
+        return one(read_frames)
+    seldom = partial(SeldomReader, per_second=Fraction(str(per_second)))
+    look, seen, reader = one(seldom)
+    if isinstance(reader, SeldomReader) and reader.doubtful:
+        return one(partial(seldom, decode_all=True))
+    return look, seen, reader
 
 
 @dataclass(slots=True)
@@ -123,6 +143,7 @@ class Look:
         self._specs: tuple[Mapping[str, Any], ...] = tuple(params["detectors"])
         self._keep, self._every_frame = frozenset(params["keep"]), bool(params.get("every_frame", False))
         self._begin_at = deque[int](params.get("begin_at", ()))
+        self._per_second = params.get("looks_per_second")
         self._begun = 0
         self._samples, self._tiles = samples, Asked.read(params.get("tiles"))
         self.held: int | None = None
@@ -164,7 +185,12 @@ class Look:
     def plan(self) -> dict[str, Any]:
         """Which models looked how, at which frames, and why in tiles or not."""
         looks = {d.name: d.looks.to_json() for d in self.detectors}
-        return {"every_frame": self._every_frame, "looks": looks, "tiles": self._chosen}
+        return {
+            "every_frame": self._every_frame,
+            "looks_per_second": self._per_second,
+            "looks": looks,
+            "tiles": self._chosen,
+        }
 
     def motion(self) -> dict[str, Any]:
         """Of all frames, for `detectors.motion.joined`, and how sharp each was."""
@@ -251,7 +277,7 @@ def _look_at_all(reader: FrameReader, look: Look, expected: int, progress: Progr
         for detector, answer in zip(look.detectors, answers, strict=True):
             seen.add(number, detector.name, answer.result())
         frame.forget_small()
-        progress(number + 1, max(expected, number + 1))
+        progress(frame.index + 1, max(expected, frame.index + 1))
 
     with ExitStack() as stack:
         for number, frame in enumerate(reader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.doubts import WATCHED, Video, doubts_about
+from detectors.filled import Filling
 from detectors.follower import Seen
 from evidence.doubt import Doubt, frames_in
 from evidence.track import Detections, Track
@@ -60,9 +62,17 @@ def write_doubts(
     video: Video,
     thresholds: Mapping[str, float],
     frame_pts: npt.NDArray[np.int64],
+    filling: Filling | None = None,
 ) -> int:
-    """doubts.json in `out` (`workers.tasks.track` says what is in it); how many there are."""
+    """doubts.json in `out` (`workers.tasks.track` says what is in it); how many there are.
+
+    `filling`: where everything else is counted in looks, which frames those were.
+    """
     doubts = doubts_about(tracks, left_over, video, thresholds)
+    if filling is not None:
+        doubts, frame_pts = filling.doubts(doubts), filling.frame_pts
+        cuts = [filling.frame(cut) for cut in video.cuts]
+        video = replace(video, frame_count=len(frame_pts), cuts=cuts)
     value = doubts_to_json(doubts, video, frame_pts, left_over.time_base)
     (out / NAME).write_text(json.dumps(value, indent=1), "utf-8")
     return len(doubts)

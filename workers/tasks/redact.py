@@ -48,6 +48,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     CorruptMedia, UnsupportedMedia, TooLarge, NoSpace.
     """
     original, analysis = inputs["original"], analyses.read(inputs[analyses.NAME])
+    analysis.require_all_frames()
     redaction = redaction_asked(params["redaction"])
     redaction.check_tracks({track.id for track in analysis.tracks})
     redaction.check_regions(analysis.size_wh, analysis.span)

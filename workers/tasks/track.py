@@ -11,9 +11,10 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
      "time_base": "1/30000",
      "size_wh": [1920, 1080],            # the upright picture that boxes are measured in
      "tracks": [wire.track_to_json, …],  # by id, from 1 in the order in which they were first seen
+     "looks_per_second": 5,               # only where no other frames were looked at: boxes between are filled in
      "models": [{"name", "task", "sha256", "licence", "threshold", "low_threshold", "runtime",
                  "precision", "input_wh"}, …],       # what really ran
-     "looked_for": ["bicycle", "face", …],        # labels a model was asked for on every frame, sorted
+     "looked_for": ["bicycle", "face", …],        # labels a model was asked for, sorted
      "not_looked_for": [{"what": "plates", "reason": "not analysed: no weights"}, …],
      "original_sha256": "…"}                  # of the file that was looked at
 
@@ -56,6 +57,7 @@ import numpy.typing as npt
 
 from detectors import motion
 from detectors.doubts import Video
+from detectors.filled import Filling
 from detectors.table import SegmentSeen, read_raw, write_final
 from detectors.tracker import follow, frames_per_second
 from evidence.errors import CorruptMedia, IntegrityError
@@ -64,6 +66,9 @@ from evidence.ports import Progress
 from evidence.track import Detections, Track
 from evidence.wire import tracks_file
 from workers.tasks.doubting import write_doubts
+
+_LEAST_LOOKS = 2
+"""Sightings of which a track is made where a few frames a second are looked at."""
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -76,9 +81,12 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     size_wh = next(s.about["size_wh"] for s in segments if len(s.frame_pts))
     thresholds = {m["name"]: m["threshold"] for m in models}
     motions = motion.joined([s.about.get("motion") for s in segments if len(s.frame_pts)])
-    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress, motions)
+    all_pts, per_second = _all_frames(segments)
+    least_seen = _LEAST_LOOKS if len(all_pts) > len(frame_pts) else None
+    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress, motions, least_seen)
     tracks = carried_on(tracks, (size_wh[0], size_wh[1]))
     about = {
+        **({} if per_second is None else {"looks_per_second": per_second}),
         "models": models,
         "looked_for": _looked_for_everywhere(segments),
         "not_looked_for": _once(
@@ -88,19 +96,35 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     cuts = [s.about["start_pts"] for s in segments if s.about.get("start_pts") is not None]
     of = str(params.get("original_sha256", ""))
     scenes = [frame for frame, moved in enumerate(motions) if moved.cut]
+    rate = frames_per_second(frame_pts, seen.time_base)
+    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), scenes, _sharpness(segments, len(frame_pts)))
+    filling = None if per_second is None else Filling(frame_pts, all_pts)
+    doubts = write_doubts(out, tracks, untracked, video, thresholds, frame_pts, filling)
+    if filling is not None:
+        tracks, untracked = [filling.track(track) for track in tracks], filling.detections(untracked)
+        frame_pts, scenes = all_pts, [filling.frame(look) for look in scenes]
     whole = tracks_file(
         frame_pts.tolist(), seen.time_base, size_wh, tracks, about, cuts=cuts, scenes=scenes, original_sha256=of
     )
     (out / "tracks.json").write_text(whole, "utf-8")
     (out / "tracks.mot.txt").write_text(mot_lines(tracks), "utf-8")
     write_final(tracks, untracked, out / "detections.parquet")
-    rate = frames_per_second(frame_pts, seen.time_base)
-    video = Video(len(frame_pts), rate, (size_wh[0], size_wh[1]), scenes, _sharpness(segments, len(frame_pts)))
-    doubts = write_doubts(out, tracks, untracked, video, thresholds, frame_pts)
     progress(len(frame_pts), len(frame_pts))
     labels = dict(sorted(Counter(track.label for track in tracks).items()))
     tiles = _once({"model": m, **how} for s in segments for m, how in s.about.get("plan", {}).get("tiles", {}).items())
     return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": doubts, "tiles": tiles, **about}
+
+
+def _all_frames(segments: Sequence[SegmentSeen]) -> tuple[npt.NDArray[np.int64], float | None]:
+    """The times of all frames, and how many a second were looked at; None: the models chose among all.
+
+    Raises: IntegrityError for segments that were not looked at in one way.
+    """
+    asked = {s.about.get("plan", {}).get("looks_per_second") for s in segments}
+    if len(asked) > 1:
+        raise IntegrityError("the segments were not looked at in one way", hint="Retry the DETECT steps, then this one.")
+    found = [np.array(s.about.get("all_pts", s.frame_pts), np.int64) for s in segments]
+    return np.concatenate(found), asked.pop()
 
 
 def _sharpness(segments: Sequence[SegmentSeen], frames: int) -> list[float]:
