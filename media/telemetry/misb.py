@@ -88,11 +88,16 @@ class _Reading:
         self._unread: Counter[int] = Counter()
         self._odd: Counter[int] = Counter()
         self._cut = self._cut_targets = self._leap_us = 0
+        self._leap_positive = False
         self._targets: list[tuple[int, Target]] = []
 
     @property
     def clock_us(self) -> npt.NDArray[np.int64]:
-        """In UTC: some systems count leap seconds in their time (ST 0603) and say how many that are (tag 136)."""
+        """In UTC: some systems count leap seconds in their time (ST 0603) and say how many that are (tag 136).
+
+        A count of all seconds is never behind UTC. ST 0601 adds the number, which is then negative; some write the count
+        itself, positive: both take it off.
+        """
         clock = np.array(self._clock, np.int64)
         return np.where(clock == NO_TIME, NO_TIME, clock - self._leap_us)
 
@@ -117,7 +122,8 @@ class _Reading:
         self._take_targets(vmti, numbers)
         leap = numbers.get(t.LEAP_SECONDS, 0)
         if not self._leap_us and abs(leap) < _MOST_LEAP_SECONDS:
-            self._leap_us = int(leap) * 1_000_000
+            self._leap_us = abs(int(leap)) * 1_000_000
+            self._leap_positive = leap > 0
         self._clock.append(believable_us(int(numbers.get(t.TIME, NO_TIME))))
         self.tags.add(numbers)
 
@@ -166,7 +172,10 @@ class _Reading:
     def _said(self) -> list[str]:
         said = [TOO_MANY] if len(self.tags) >= MAX_ROWS else []
         if self._leap_us:
-            said.append(f"{self._leap_us // 1_000_000} leap seconds were taken off its time, as it says")
+            doubt = (
+                ", though the standard would add a positive number: an assumption" if self._leap_positive else ", as it says"
+            )
+            said.append(f"{self._leap_us // 1_000_000} leap seconds were taken off its time{doubt}")
         if self._cut:
             said.append(f"{self._cut} sets end within an item")
         if self._cut_targets:
