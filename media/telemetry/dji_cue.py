@@ -105,6 +105,14 @@ _GROUP = re.compile(
     re.IGNORECASE,
 )
 _IN_GROUP = re.compile(r"\b(yaw|pitch|roll|heading|rel|abs|lat\w{0,10}|lon\w{0,10}|lng)\b", re.IGNORECASE)
+_ANGLES = re.compile(
+    r"\b(drone|aircraft|uav|flight|gimbal|camera|gb)\s{0,3}[:=]?\s{0,3}[(\[{]?\s{0,3}"
+    rf"((?:(?:y|p|r|yaw|pitch|roll)\s{{0,3}}[:=]?\s{{0,3}}{_NUM}\s?°?[,;\s]{{0,4}}){{2,3}})[)\]}}]?",
+    re.IGNORECASE,
+)
+"""The angles of one whom they name, in whatever brackets, by their first letters too: `GIMBAL(P:-45.0,R:0.0,Y:12.0)`."""
+_ANGLE = re.compile(rf"([ypr])[a-z]{{0,4}}\s{{0,3}}[:=]?\s{{0,3}}({_NUM})", re.IGNORECASE)
+_AXES = {"y": "yaw", "p": "pitch", "r": "roll"}
 _TWO_WORDS = re.compile(
     r"\b(relative|absolute|rel|abs|gimbal|camera|drone|aircraft|horizontal|vertical|ground|focal|digital)[ \t]"
     r"(altitude|alt|height|pitch|yaw|roll|heading|speed|length|zoom)\b",
@@ -191,6 +199,8 @@ def _all_measures(text: str) -> Iterator[tuple[str, Measure]]:
             for name, content in pattern.findall(text):
                 yield from _tuple(name.upper(), content)
             text = pattern.sub(" ", text)
+    if any(word in text.lower() for word in ("gimbal", "camera", "gb", "drone", "aircraft", "uav", "flight")):
+        text = _ANGLES.sub(_angles, text)
     if "(" in text:
         # What other names hold in parentheses, such as `Af Rect(X:0, H:0)`, says nothing about the flight.
         text = _UNNAMED.sub(" ", text)
@@ -217,6 +227,10 @@ def _pairs(text: str) -> Iterator[tuple[str, Measure]]:
 
 def _with_prefix(group: re.Match[str]) -> str:
     return _IN_GROUP.sub(rf"{group[1]}_\1", group[2])
+
+
+def _angles(group: re.Match[str]) -> str:
+    return " " + " ".join(f"{group[1]}_{_AXES[axis.lower()]}: {value} " for axis, value in _ANGLE.findall(group[2]))
 
 
 @lru_cache(maxsize=1024)

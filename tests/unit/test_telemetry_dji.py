@@ -176,6 +176,25 @@ def test_angles_that_are_all_zero_were_not_written() -> None:
     assert Q.CAMERA_PITCH in read(cued(*rows[:2], at(51.5, -0.12) + " [gb_yaw: 0.0 gb_pitch: -1.0 gb_roll: 0.0]")).columns
 
 
+@pytest.mark.parametrize(
+    ("written", "whose"),
+    [
+        ("GIMBAL(P:-45.0,R:0.0,Y:12.0)", "camera"),
+        ("Gimbal (Pitch: -45.0, Roll: 0.0, Yaw: 12.0)", "camera"),
+        ("[Gimbal: P -45.0 R 0.0 Y 12.0]", "camera"),
+        ("FLIGHT(Y=12.0;P=-45.0;R=0.0)", "platform"),
+        ("Af Rect(P:-45.0,R:0.0,Y:12.0)", ""),
+    ],
+)
+def test_angles_in_brackets_are_those_of_whom_they_name(written: str, whose: str) -> None:
+    cue = f"1\n00:00:00,000 --> 00:00:01,000\n[latitude: 51.500701] [longitude: -0.124601] {written}\n\n"
+    columns = dji.read(cue.encode()).columns
+    angles = {
+        name.value: float(values[0]) for name, values in columns.items() if name.value.endswith(("yaw_deg", "pitch_deg"))
+    }
+    assert angles == ({f"{whose}_yaw_deg": 12.0, f"{whose}_pitch_deg": -45.0} if whose else {})
+
+
 def test_coarse_coordinates_say_how_coarse_they_are() -> None:
     coarse = gps("GPS(149.0251,-20.2533,16)")
     assert coarse.column(Q.ACCURACY_HORIZONTAL)[0] == pytest.approx(5.13, abs=0.01)
