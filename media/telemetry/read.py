@@ -31,14 +31,11 @@ _DJI_TRACK = re.compile(r"\s*(?:CAM (?:meta|dbg)|DJI)", re.IGNORECASE)
 _SENT_INSTEAD = "Send the drone's or receiver's own SRT, GPX, NMEA, CSV or KLV file, or the recording that carries them."
 
 
-def read(path: Path, *, video: Path | None = None) -> list[Telemetry]:
+def read(path: Path) -> list[Telemetry]:
     """All sources in a recording or sidecar, in the order in which they are most exact.
-
-    `video` is the recording that a sidecar belongs to; no family needs it so far (`evidence.joining` lays one on the other).
 
     Raises: UnsupportedMedia, in words, when there is none; CorruptMedia, TooLarge, NotFound.
     """
-    del video
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

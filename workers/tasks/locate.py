@@ -108,7 +108,7 @@ def _read_all(
         notes.append(str(exc))
     for number, (path, sidecar) in enumerate(zip(sidecars, about, strict=True)):
         try:
-            told = read(path, video=original)
+            told = read(path)
         except BadInput as exc:
             notes.append(f"{sidecar['reference']}: {exc}")
             continue
