@@ -36,13 +36,14 @@ class _Frame:
     now: Now
     camera: npt.NDArray[np.float64]
     found: Found = NOTHING
+    looked: bool = False
 
 
 class Between:
     """Decides which frames `look` is called on, and says of every frame what was seen on it, some frames late.
 
     Of the frames that wait, the last is looked at first. Then `closely` gets all of them in order, each with what was
-    seen on it and whether it is that last one, and gives what is to be told of it.
+    seen on it and whether it was looked at, and gives what is to be told of it.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Between:
         self._look_at(last)
         if self._last is not None:
             self._fill([self._last, *waiting])
-        told = [self._closely(frame.view, frame.now, frame.found, frame is last) for frame in waiting if frame.view]
+        told = [self._closely(frame.view, frame.now, frame.found, frame.looked) for frame in waiting if frame.view]
         self._last, self._waiting = replace(last, view=None), []
         return told
 
@@ -94,7 +95,7 @@ class Between:
 
     def _look_at(self, frame: _Frame) -> None:
         assert frame.view is not None
-        frame.found = self._look(frame.view, frame.now)
+        frame.found, frame.looked = self._look(frame.view, frame.now), True
 
     def _fill(self, frames: list[_Frame]) -> None:
         """Look at all between the first and the last, which were looked at, unless both tell what lies there; and what

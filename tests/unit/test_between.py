@@ -55,7 +55,7 @@ class Video:
         return Found(box, np.full(len(box), 0.9, np.float32), ("face",) * len(box))
 
     def closely(self, view: Numbered, now: Now, found: Found, regular: bool) -> Found:
-        assert not regular or now.number in self.looked
+        assert regular == (now.number in self.looked)
         self.in_order.append(view.number)
         return found
 
