@@ -61,26 +61,32 @@ class Body:
         self._chunks = chunks
         self._gone: tuple[type[Exception], ...] = (TimeoutError, *broken)
         self._idle_s = idle_s
-        self._patience = asyncio.timeout(idle_s)
+        self._patience: asyncio.Timeout | None = None
+        """Of the wait that is running."""
         self._stopped = False
 
     def stop(self) -> None:
         """Wait for no more bytes: whoever sends them has begun anew. Only from the event loop that reads them."""
         self._stopped = True
-        with suppress(RuntimeError):  # No wait is running: the next one isn't begun.
-            self._patience.reschedule(asyncio.get_running_loop().time())
+        if self._patience is not None:
+            with suppress(RuntimeError):  # It is over by itself at this moment.
+                self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
-            self._patience = asyncio.timeout(0 if self._stopped else self._idle_s)
+            if self._stopped:
+                self.cut = True
+                return
             try:
-                async with self._patience:
+                async with asyncio.timeout(self._idle_s) as self._patience:
                     chunk = await anext(self._chunks)
             except StopAsyncIteration:
                 break
             except self._gone:
                 self.cut = True
                 return
+            finally:
+                self._patience = None
             self.received += len(chunk)
             if chunk:
                 yield chunk

@@ -78,7 +78,7 @@ def played() -> Iterator[Played]:
 
 def test_every_step_is_done_and_what_nobody_looked_for_is_said(played: Played) -> None:
     assert set(played.told["steps"].values()) == {"done"}
-    assert {"probe", "proxy", "detect 0", "track", "index", "annotate", "redact"} == set(played.told["steps"])
+    assert {"probe", "locate", "proxy", "detect 0", "track", "index", "annotate", "redact"} == set(played.told["steps"])
     assert played.told["not_looked_for"]["objects"] == "not analysed: no weights"
     table = played.said.partition("What was found")[2]
     assert re.search(r"│ objects +│ not analysed: no weights", table)

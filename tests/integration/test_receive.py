@@ -50,12 +50,12 @@ def test_an_upload_becomes_a_locked_exhibit_with_its_first_step(room: Room) -> N
     assert not room.receiver().check_one()
 
 
-def test_a_sidecar_is_kept_and_not_analysed(room: Room) -> None:
+def test_a_sidecar_is_kept_and_only_its_places_are_read(room: Room) -> None:
     upload = room.uploaded(b"1\n00:00:01,000 --> 00:00:02,000\nGPS(1,2,3)\n", filename="a.srt", sidecar_for="ABC/1")
     room.receiver().check_one()
     exhibit = room.index.exhibit(upload.exhibit_id)
     assert (exhibit.file_type, exhibit.sidecar_for) == (FileType.TELEMETRY, "ABC/1")
-    assert room.index.step_runs(exhibit.id) == []
+    assert [run.step for run in room.index.step_runs(exhibit.id)] == [Step.LOCATE]
 
 
 def test_the_same_bytes_in_the_same_case_are_linked_and_the_copy_dropped(room: Room) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,6 +196,32 @@ def test_who_begins_anew_takes_over_from_a_connection_that_hangs(
             assert talk.http.delete(address, headers=TUS).status_code == 204
             assert talk.http.head(address, headers=TUS).status_code == 410
         assert hanging.recv(100).startswith(b"HTTP/1.1 204")
+
+
+@pytest.mark.parametrize("when", ["before it is read", "between two pieces", "while it waits"])
+def test_a_body_may_be_stopped_at_any_moment(when: str) -> None:
+    """What came before counts, and the rest is cut off."""
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.sleep(60)
+        yield b"second"
+
+    async def read() -> tuple[list[bytes], bool]:
+        body, pieces = Body(slowly()), []
+        if when == "before it is read":
+            body.stop()
+        async for piece in body:
+            pieces.append(piece)
+            if when == "between two pieces":
+                body.stop()
+            else:
+                asyncio.get_running_loop().call_later(0.05, body.stop)
+        return pieces, body.cut
+
+    pieces, cut = asyncio.run(asyncio.wait_for(read(), 20))
+    assert cut
+    assert pieces == ([] if when == "before it is read" else [b"first"])
 
 
 @contextmanager
