@@ -82,6 +82,10 @@ class Certainty(StrEnum):
     ESTIMATED = "estimated"
 
 
+CERTAINTIES = (None, Certainty.MEASURED, Certainty.DERIVED, Certainty.ESTIMATED)
+"""By number, where columns hold numbers: in the files that LOCATE writes, and in the database."""
+
+
 class Flag(IntFlag):
     """What is to be known about one fix."""
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import shapely
 
 from evidence.places import NORTHMOST_DEG
-from evidence.telemetry import Certainty
 from storage import cells
 
 SECOND = np.dtype(
@@ -30,11 +29,11 @@ SECOND = np.dtype(
         ("why", "<u2"),
     ]
 )
-"""`placed_by`, `seen_by`: the certainty of the position and of the footprint, as numbers of `CERTAINTIES`, 0 for none;
+"""`placed_by`, `seen_by`: the certainty of the position and of the footprint, as numbers of
+`evidence.telemetry.CERTAINTIES`, 0 for none;
 `why`: a number among the source's reasons; places latitude first."""
 
 NOWHERE = np.iinfo(np.int32).min
-CERTAINTIES = (None, Certainty.MEASURED, Certainty.DERIVED, Certainty.ESTIMATED)
 PER_DEG = 1e7
 _MOST_DEG = 200.0
 BLOCK_US = 60_000_000

@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from evidence.exhibit import ExhibitId
 from evidence.places import By, Shape, Sighting
-from evidence.telemetry import NO_TIME, Certainty
-from storage.blocks import CERTAINTIES, corners_of, ground, positions
+from evidence.telemetry import CERTAINTIES, NO_TIME, Certainty
+from storage.blocks import corners_of, ground, positions
 
 _MOST_WEIGHED = 2_000
 """Of more seconds than that every second or third … is weighed, and speaks for its neighbours."""

@@ -18,7 +18,8 @@ from evidence.errors import BadInput, Conflict
 from evidence.exhibit import Exhibit, ExhibitId, FileType
 from evidence.places import How
 from evidence.steps import SIDECARS, Step, StepRun
-from storage.blocks import CERTAINTIES, Block
+from evidence.telemetry import CERTAINTIES
+from storage.blocks import Block
 from storage.ledger.exhibits import locked_exhibit
 from storage.ledger.pairing import hold_pairings, in_words, locate_again, partners
 from storage.ledger.writer import Act, Writer, clean, new_id, storable

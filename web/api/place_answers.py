@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from evidence.clock import Correction, Evidence
-from evidence.telemetry import NO_TIME, Flag
-from storage.blocks import CERTAINTIES, to_degrees
+from evidence.telemetry import CERTAINTIES, NO_TIME, Flag
+from storage.blocks import to_degrees
 from storage.index import Seen
 from storage.index.places import CorrectionRow, Fix, LocatedRow, Pair, Source
 from web.api.answers import Answer

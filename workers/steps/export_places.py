@@ -18,8 +18,8 @@ from evidence.clock import ClockClaim, Correction, corrected, corrected_us, sate
 from evidence.exhibit import Exhibit, ExhibitId
 from evidence.geo import Footprints
 from evidence.steps import SIDECARS
-from evidence.telemetry import NO_TIME, Certainty, Quantity, Telemetry
-from storage.blocks import CERTAINTIES, to_degrees
+from evidence.telemetry import CERTAINTIES, NO_TIME, Certainty, Quantity, Telemetry
+from storage.blocks import to_degrees
 from storage.index import Index
 from storage.index.places import Fix, LocatedRow, newest
 from storage.index.places import Source as Stored

@@ -16,8 +16,8 @@ from evidence.errors import NotFound
 from evidence.exhibit import Condition, Exhibit, FileType
 from evidence.places import FILE_CLOCK, How
 from evidence.steps import SIDECARS, Step, StepRun
-from evidence.telemetry import NO_TIME
-from storage.blocks import CERTAINTIES, SECOND, blocks_of, to_units
+from evidence.telemetry import CERTAINTIES, NO_TIME
+from storage.blocks import SECOND, blocks_of, to_units
 from storage.cells import of_point
 from storage.index import Output
 from storage.index.places import CorrectionRow, Pair, newest

@@ -35,13 +35,11 @@ from evidence.joining import Joined, embedded, joined
 from evidence.ports import Progress
 from evidence.sampling import longest_gap_us, sampled
 from evidence.speed import motion
-from evidence.telemetry import NO_TIME, Certainty, Flag, Quantity, Telemetry
+from evidence.telemetry import CERTAINTIES, NO_TIME, Certainty, Flag, Quantity, Telemetry
 from evidence.wire import track_from_json
 from media.telemetry import table
 from media.telemetry.read import read
 
-CERTAINTIES = (None, Certainty.MEASURED, Certainty.DERIVED, Certainty.ESTIMATED)
-"""Certainties are numbers of this list in the files that this task writes."""
 MOST_SECONDS = 400_000
 """Of one source: four and a half days. What lies beyond is in the Parquet file."""
 
