@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from evidence.errors import NotFound, TooLarge, UnsupportedMedia
+from evidence.errors import TooLarge, UnsupportedMedia
 from evidence.telemetry import Certainty, Family, Quantity, Telemetry
 from media.telemetry.csv_columns import LATITUDE, LONGITUDE, Extra, Heading, Role, headings, of_a_drone
 from media.telemetry.csv_times import times
@@ -83,16 +82,6 @@ class _Reading:
     broken: bool = False
     warnings: list[str] = field(default_factory=list)
     certainty: dict[Quantity, Certainty] = field(default_factory=dict)
-
-
-def read(path: Path) -> Telemetry:
-    """Raises: NotFound, TooLarge, UnsupportedMedia where no columns of places are recognised."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
-    return read_bytes(data, path.name)
 
 
 def read_bytes(data: bytes, name: str = "the file") -> Telemetry:

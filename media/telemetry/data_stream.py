@@ -76,16 +76,21 @@ class DataStream:
         return float((away <= _SAME_US).mean())
 
 
+def beginning(path: Path, size_bytes: int) -> bytes:
+    """The first bytes of a file, or all of a shorter one. Raises: NotFound."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size_bytes)
+    except OSError as exc:
+        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
+
+
 def is_bare(path: Path, key: bytes) -> bool:
     """Whether a file starts with, or soon comes to, `key`, and is no transport stream.
 
     Raises: NotFound.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as exc:
-        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
+    head = beginning(path, _HEAD)
     return head.startswith(key) or (key in head and not _is_container(head))
 
 

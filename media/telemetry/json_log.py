@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
+from evidence.errors import CorruptMedia, TooLarge, UnsupportedMedia
 from evidence.telemetry import Family, Telemetry
 from media.telemetry import csv_log
 from media.telemetry.srt import decoded
@@ -22,16 +21,6 @@ _MAX_NAMES = 500
 _MAX_DEPTH = 4
 _POINT = ("longitude", "latitude", "ellipsoid height (m)")
 _LINE_TIMES = ("coordTimes", "times", "timestamps")
-
-
-def read(path: Path) -> Telemetry:
-    """Raises: NotFound, TooLarge, CorruptMedia, UnsupportedMedia."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
-    return read_bytes(data, path.name)
 
 
 def read_bytes(data: bytes, name: str = "the file") -> Telemetry:

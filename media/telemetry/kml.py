@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from evidence.errors import CorruptMedia, NotFound, TooLarge, UnsupportedMedia
+from evidence.errors import CorruptMedia, TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Family, Quantity, Telemetry, Zone
 from media.telemetry import markup
 from media.telemetry.rows import MAX_ROWS, Rows, believable_us
@@ -56,16 +55,6 @@ class _Read:
         for rows in (self.tracks, self.points, self.lines):
             # One more than is taken, so that it is said.
             del rows[MAX_ROWS + 1 :]
-
-
-def read(path: Path) -> Telemetry:
-    """Raises: NotFound, TooLarge, CorruptMedia, UnsupportedMedia."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
-    return read_bytes(data, path.name)
 
 
 def read_bytes(data: bytes, name: str = "the file") -> Telemetry:

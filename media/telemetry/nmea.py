@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pynmea2
 
-from evidence.errors import NotFound, TooLarge, UnsupportedMedia
+from evidence.errors import TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry, Zone
 from media.telemetry.rows import MAX_ROWS, Rows, elapsed_of, micros
 from media.telemetry.srt import decoded
@@ -96,16 +95,6 @@ class _Reading:
         zero = micros(datetime.combine(day, time(), UTC)) - (self.days + over) * _DAY_US
         if not self.day_of or self.day_of[-1][1] != zero:
             self.day_of.append((len(self.ticks), zero))
-
-
-def read(path: Path) -> Telemetry:
-    """Raises: NotFound, TooLarge, UnsupportedMedia."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
-    return read_bytes(data, path.name)
 
 
 def read_bytes(data: bytes, name: str = "the file") -> Telemetry:

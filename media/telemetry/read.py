@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from evidence.errors import BadInput, NotFound, TooLarge, UnsupportedMedia
+from evidence.errors import BadInput, TooLarge, UnsupportedMedia
 from evidence.telemetry import Family, Telemetry
 from media import container as containers
 from media.telemetry import csv_log, data_stream, dji, embedded, gpmf, gpx, json_log, klv, kml, misb, nmea, quicktime, srt
@@ -36,11 +36,7 @@ def read(path: Path) -> list[Telemetry]:
 
     Raises: UnsupportedMedia, in words, when there is none; CorruptMedia, TooLarge, NotFound.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as exc:
-        raise NotFound(f"{path.name} can't be read: {exc.strerror}") from exc
+    head = data_stream.beginning(path, _HEAD_BYTES)
     if not head.strip(b"\0"):
         raise UnsupportedMedia(f"{path.name} is empty: nothing was written into it.", hint=_SENT_INSTEAD)
     if head.startswith(_ULOG):
@@ -69,9 +65,9 @@ def _of_text(path: Path, head: str) -> Telemetry:
     root = _MARKUP.match(start)
     name = root[1].lower().rpartition(":")[2] if root else ""
     if name == "gpx":
-        return gpx.read(path)
+        return _by(path, gpx.read_bytes, gpx.MAX_BYTES)
     if name == "kml":
-        return kml.read(path)
+        return _by(path, kml.read_bytes, kml.MAX_BYTES)
     if re.match(r"\s*\[Script Info\]", start, re.IGNORECASE):
         return dji.read_cues(embedded.cues_of_substation(_whole(path)))
     if _TIMED.search(start) or suffix in _SUBTITLES:
@@ -79,17 +75,22 @@ def _of_text(path: Path, head: str) -> Telemetry:
     if root is not None and name not in {"font", "b", "i"}:
         raise UnsupportedMedia(f"This is an XML or HTML document ({root[1]}), and holds no fixes.", hint=_SENT_INSTEAD)
     if _NMEA.search(start):
-        return nmea.read(path)
+        return _by(path, nmea.read_bytes, nmea.MAX_BYTES)
     if _JSON.match(start):
-        return json_log.read(path)
+        return _by(path, json_log.read_bytes, json_log.MAX_BYTES)
     if _NUMBERED.match(start):
         return dji.read(_bytes(path))
     try:
-        return csv_log.read(path)
+        return _by(path, csv_log.read_bytes, csv_log.MAX_BYTES)
     except BadInput:
         if suffix in {".csv", ".tsv"} or not _NAMED.search(head):
             raise
         return dji.read(_bytes(path))
+
+
+def _by(path: Path, reader: Callable[[bytes, str], Telemetry], most_bytes: int) -> Telemetry:
+    """One byte more than a reader takes is read, so that it can refuse."""
+    return reader(data_stream.beginning(path, most_bytes + 1), path.name)
 
 
 def _bytes(path: Path) -> bytes:

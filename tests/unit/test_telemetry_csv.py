@@ -291,7 +291,7 @@ def test_more_than_is_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @real
 def test_a_real_flight_log_gives_its_flight() -> None:
-    found = csv_log.read(DATA / "dji_flightlog_exiftool.csv")
+    found = csv_log.read_bytes((DATA / "dji_flightlog_exiftool.csv").read_bytes())
     assert (len(found), int(found.placed.sum())) == (92, 92)
     assert (found.elapsed_us[0], found.elapsed_us[-1]) == (300_000, 10_000_000)
     assert found.column(Q.LATITUDE)[0] == -44.69009395, "over South Island, New Zealand"
