@@ -5,7 +5,7 @@ The number stands in the top rows of the stored picture, as eight square blocks,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,9 @@ import av.audio.frame
 import av.video.frame
 import numpy as np
 import numpy.typing as npt
+
+from media.frames import FrameReader
+from media.planes import arrays
 
 NTSC = Fraction(30000, 1001)
 BLOCK = 16
@@ -253,3 +256,18 @@ KINDS = {
     "wrong extension": wrong_extension,
 }
 """Whole clips, by what is odd about them."""
+
+
+Made = Callable[[str], Path]
+"""Gives the clip of a kind of `KINDS`, made once (the fixture `made`)."""
+
+
+def numbered(reader: FrameReader) -> list[tuple[int, int, int]]:
+    """Index, time and the number in the picture of every frame."""
+    with reader:
+        return [(f.index, f.pts, number_in(arrays(f.picture)[0] >> shift(f.picture.format.name))) for f in reader]
+
+
+def shift(pixel_format: str) -> int:
+    """By how many bits a sample of 10 bits is more than one of 8."""
+    return 2 if "10" in pixel_format else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,37 +10,12 @@ import numpy as np
 import pytest
 
 from evidence.errors import TooLarge
-from media.frames import FrameReader, read_frames
+from media.frames import read_frames
 from media.planes import arrays
 from media.probe import probe
 from media.timeline import times_by_packet
 from tests import clips
-
-Made = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Each clip of `clips.KINDS` once per module."""
-    folder = tmp_path_factory.mktemp("clips")
-    found: dict[str, Path] = {}
-
-    def one(kind: str) -> Path:
-        if kind not in found:
-            found[kind] = clips.KINDS[kind](folder)
-        return found[kind]
-
-    return one
-
-
-def read(reader: FrameReader) -> list[tuple[int, int, int]]:
-    """Index, time and the number in the picture of every frame."""
-    with reader:
-        return [(f.index, f.pts, clips.number_in(arrays(f.picture)[0] >> shift(f.picture.format.name))) for f in reader]
-
-
-def shift(pixel_format: str) -> int:
-    return 2 if "10" in pixel_format else 0
+from tests.clips import Made
 
 
 @pytest.mark.parametrize("kind", sorted(clips.KINDS))
@@ -49,7 +23,7 @@ def test_every_frame_is_read_once_in_order(made: Made, kind: str) -> None:
     path = made(kind)
     video = probe(path).main_video
     assert video is not None
-    frames = read(read_frames(path, video.index))
+    frames = clips.numbered(read_frames(path, video.index))
     assert len(frames) == video.frame_count
     assert [number for _, _, number in frames] == list(range(len(frames)))
     assert [index for index, _, _ in frames] == list(range(len(frames)))
@@ -64,15 +38,15 @@ def test_segments_give_exactly_the_frames_of_the_whole(made: Made, kind: str) ->
     media = probe(path)
     video = media.main_video
     assert video is not None
-    whole = [(pts, number) for _, pts, number in read(read_frames(path, video.index))]
+    whole = [(pts, number) for _, pts, number in clips.numbered(read_frames(path, video.index))]
     keys = key_times(path, video.index)
     assert len(keys) > 2
     for starts in (keys, keys[::2], [whole[0][0], whole[7][0], whole[20][0]]):
         parts = []
         for start, end in zip(starts, [*starts[1:], None], strict=True):
-            parts += [(pts, number) for _, pts, number in read(read_frames(path, video.index, start, end))]
+            parts += [(pts, number) for _, pts, number in clips.numbered(read_frames(path, video.index, start, end))]
         assert parts == whole
-    in_pieces = read(read_frames(path, video.index, cuts=keys))
+    in_pieces = clips.numbered(read_frames(path, video.index, cuts=keys))
     assert [(pts, number) for _, pts, number in in_pieces] == whole
     assert [index for index, _, _ in in_pieces] == list(range(len(whole)))
 
@@ -88,7 +62,7 @@ def test_probed_segments_are_whole_groups_and_count_their_frames(tmp_path: Path)
     assert [s.number for s in media.segments] == list(range(len(media.segments)))
     assert len(media.segments) > 3
     for segment in media.segments:
-        frames = read(read_frames(path, 0, segment.start_pts, segment.end_pts))
+        frames = clips.numbered(read_frames(path, 0, segment.start_pts, segment.end_pts))
         assert len(frames) == segment.frame_count
         assert frames[0][1] == segment.start_pts
     assert sum(s.frame_count for s in media.segments) == 150
@@ -119,11 +93,11 @@ def test_avi_has_only_decoding_times_and_its_pictures_are_shown_evenly(tmp_path:
     options = {"g": "12", "preset": "medium", "crf": "12", "x264-params": f"scenecut=0:{groups}"}
     path = clips.write(tmp_path / "decoding-order.avi", clips.Clip(frames=60, options=options))
     reader = read_frames(path, 0)
-    frames = read(reader)
+    frames = clips.numbered(reader)
     assert [number for _, _, number in frames] == list(range(60))
     assert {b[1] - a[1] for a, b in pairwise(frames)} == {1}
     assert reader.retimed == 0
-    later = read(read_frames(path, 0, frames[40][1]))
+    later = clips.numbered(read_frames(path, 0, frames[40][1]))
     assert [frame[1:] for frame in later] == [frame[1:] for frame in frames[40:]]
 
 
@@ -139,7 +113,7 @@ def test_a_lost_picture_of_an_avi_takes_its_time_with_it(tmp_path: Path) -> None
         at += 8 + size + size % 2
     path.write_bytes(data)
     reader = read_frames(path, 0)
-    frames = read(reader)
+    frames = clips.numbered(reader)
     assert (reader.damage.count, len(frames)) == (2, 58)
     first = frames[0][1]
     for part in (frames[:28], frames[-20:]):
@@ -192,7 +166,7 @@ def test_damage_in_the_middle_is_told_and_the_rest_is_read(tmp_path: Path) -> No
 
 def test_a_file_that_breaks_off_is_read_to_where_it_does(tmp_path: Path) -> None:
     path = clips.truncated(tmp_path)
-    frames = read(read_frames(path, 0))
+    frames = clips.numbered(read_frames(path, 0))
     assert 20 < len(frames) < 50
     assert [number for _, _, number in frames] == list(range(len(frames)))
 
@@ -210,7 +184,7 @@ def test_packets_tell_the_times_of_the_frames(made: Made, kind: str) -> None:
     path = made(kind)
     video = probe(path).main_video
     assert video is not None
-    shown = [pts for _, pts, _ in read(read_frames(path, video.index))]
+    shown = [pts for _, pts, _ in clips.numbered(read_frames(path, video.index))]
     times, keys = times_by_packet(path, video.index)
     assert times == shown
     assert keys == key_times(path, video.index)

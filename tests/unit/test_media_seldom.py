@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,37 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.errors import TooLarge
-from media.frames import FrameReader, read_frames
-from media.planes import arrays
+from media.frames import read_frames
 from media.probe import probe
 from media.seldom import SeldomReader, looked_at
 from tests import clips
+from tests.clips import Made
 
 FIVE = Fraction(5)
-Made = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("clips")
-    found: dict[str, Path] = {}
-
-    def one(kind: str) -> Path:
-        if kind not in found:
-            found[kind] = clips.KINDS[kind](folder)
-        return found[kind]
-
-    return one
-
-
-def read(reader: FrameReader) -> list[tuple[int, int, int]]:
-    """Index, time and the number in the picture of every frame."""
-    with reader:
-        return [(f.index, f.pts, clips.number_in(arrays(f.picture)[0] >> shift(f.picture.format.name))) for f in reader]
-
-
-def shift(pixel_format: str) -> int:
-    return 2 if "10" in pixel_format else 0
 
 
 def stream_of(path: Path) -> int:
@@ -55,14 +30,14 @@ def stream_of(path: Path) -> int:
 def test_what_is_looked_at_is_what_reading_everything_gives(made: Made, kind: str) -> None:
     path = made(kind)
     stream = stream_of(path)
-    everything = read(read_frames(path, stream))
+    everything = clips.numbered(read_frames(path, stream))
     seldom = SeldomReader(path, stream, per_second=FIVE)
-    seen = read(seldom)
+    seen = clips.numbered(seldom)
     assert set(seen) <= set(everything)
     assert seldom.frame_pts == [pts for _, pts, _ in everything]
     assert not seldom.doubtful
     assert (seen[0], seen[-1]) == (everything[0], everything[-1])
-    assert read(SeldomReader(path, stream, per_second=FIVE, decode_all=True)) == seen
+    assert clips.numbered(SeldomReader(path, stream, per_second=FIVE, decode_all=True)) == seen
     if len(everything) > 10:
         assert len(seen) < len(everything) / 2
 
@@ -72,18 +47,18 @@ def test_where_packets_tell_the_times_not_all_is_decoded(made: Made, kind: str) 
     path = made(kind)
     with SeldomReader(path, stream_of(path), per_second=FIVE) as seldom:
         next(iter(seldom))
-        assert len(seldom.frame_pts) == len(read(read_frames(path, stream_of(path)))), "known before all was read"
+        assert len(seldom.frame_pts) == len(clips.numbered(read_frames(path, stream_of(path)))), "known before all was read"
 
 
 @pytest.mark.parametrize("kind", ["29.97", "variable rate", "open groups"])
 def test_a_stretch_of_a_video_is_read_as_such(made: Made, kind: str) -> None:
     path = made(kind)
     stream = stream_of(path)
-    everything = read(read_frames(path, stream))
+    everything = clips.numbered(read_frames(path, stream))
     start, end = everything[len(everything) // 3][1], everything[-3][1]
     stretch = [(pts, number) for _, pts, number in everything if start <= pts < end]
     seldom = SeldomReader(path, stream, start, end, per_second=FIVE)
-    seen = read(seldom)
+    seen = clips.numbered(seldom)
     assert seldom.frame_pts == [pts for pts, _ in stretch]
     assert all(stretch[index] == (pts, number) for index, pts, number in seen)
     assert (seen[0][1], seen[-1][1]) == (stretch[0][0], stretch[-1][0])
@@ -93,23 +68,23 @@ def test_frames_that_stand_alone_are_not_decoded_for_others(tmp_path: Path) -> N
     clip = clips.Clip(codec="mjpeg", pixel_format="yuvj420p", options={"q": "2"}, rate=Fraction(25))
     path = clips.write(tmp_path / "alone.mp4", clip)
     seldom = SeldomReader(path, 0, per_second=FIVE)
-    assert [(index, number) for index, _, number in read(seldom)] == [(n, n) for n in (*range(0, 40, 5), 39)]
+    assert [(index, number) for index, _, number in clips.numbered(seldom)] == [(n, n) for n in (*range(0, 40, 5), 39)]
 
 
 def test_a_damaged_file_is_doubtful_and_then_read_as_a_whole(tmp_path: Path) -> None:
     path = clips.damaged(tmp_path)
     seldom = SeldomReader(path, 0, per_second=FIVE)
-    read(seldom)
+    clips.numbered(seldom)
     assert seldom.doubtful
     whole = SeldomReader(path, 0, per_second=FIVE, decode_all=True)
-    assert set(read(whole)) <= set(everything := read(read_frames(path, 0)))
+    assert set(clips.numbered(whole)) <= set(everything := clips.numbered(read_frames(path, 0)))
     assert whole.frame_pts == [pts for _, pts, _ in everything]
     assert whole.damage
 
 
 def test_limits_hold(made: Made) -> None:
     with pytest.raises(TooLarge):
-        read(SeldomReader(made("29.97"), 0, per_second=FIVE, max_duration_s=1))
+        clips.numbered(SeldomReader(made("29.97"), 0, per_second=FIVE, max_duration_s=1))
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 12))
