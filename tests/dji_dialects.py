@@ -294,6 +294,85 @@ DIALECTS: dict[str, Dialect] = {
         "F/2.8, SS 100, ISO 100, EV 0, GPS (-0.1246, 51.5007, 16), D 10.0ft, H 100.0ft, H.S 36.0km/h, V.S 0.0km/h",
         {Q.LATITUDE: 51.5007, Q.HEIGHT_TAKEOFF: 30.48, Q.SPEED: 10.0},
     ),
+    "Skydio, above the ellipsoid and the take-off": Dialect(
+        "latitude: 51.500729 longitude: -0.124625 altitude_hae: 90.10 height_above_takeoff: 35.20\n"
+        "gimbal_pitch: -30.0 gimbal_yaw: 210.5 hfov: 62.0",
+        LONDON
+        | {
+            Q.HEIGHT_ELLIPSOID: 90.1,
+            Q.HEIGHT_TAKEOFF: 35.2,
+            Q.CAMERA_PITCH: -30.0,
+            Q.CAMERA_YAW: 210.5,
+            Q.HORIZONTAL_VIEW: 62.0,
+        },
+    ),
+    "Parrot, through a converter": Dialect(
+        "GPS: 51.500729, -0.124625, Altitude: 12.4m, Speed: 3.2m/s\nDrone: yaw 45.2 pitch -2.1 roll 0.3\nCamera: pan 0.0 tilt -15.0",
+        LONDON | {Q.HEIGHT_SEA: 12.4, Q.SPEED: 3.2, Q.PLATFORM_YAW: 45.2, Q.PLATFORM_ROLL: 0.3, Q.CAMERA_PITCH: -15.0},
+    ),
+    "Yuneec: HS and VS with units are speeds": Dialect(
+        "Lat: 51.500729 N Lon: 0.124625 W Alt: 35.2 m GPS: 17 Sat Yaw: 211.2° Pitch: -2.1° Roll: 0.7° HS: 4.2 m/s VS: -0.5 m/s",
+        LONDON | {Q.HEIGHT_SEA: 35.2, Q.PLATFORM_YAW: 211.2, Q.SPEED: 4.2, Q.CLIMB: -0.5},
+    ),
+    "Fimi: letters within GPS, and HS": Dialect(
+        "GPS(N51.500729,W0.124625,16) H:35.0m D:120.0m HS:5.0m/s VS:0.0m/s 2024.05.06 12:13:14",
+        LONDON | {Q.HEIGHT_TAKEOFF: 35.0, Q.SPEED: 5.0},
+        "2024-05-06T12:13:14",
+    ),
+    "Hubsan, short names": Dialect(
+        "LON:-0.124625 LAT:51.500729 ALT:35.0 DIST:20 SPD:3.4 2023/05/06 12:13:14",
+        LONDON | {Q.SPEED: 3.4},
+        "2023-05-06T12:13:14",
+    ),
+    "Autel with both attitudes": Dialect(
+        "HOME(W: 0.124000, N: 51.500100) 2022-01-02 03:04:05\nGPS(W: 0.124625, N: 51.500729, 74.21m)\n"
+        "ISO:105 SHUTTER:500 EV:0.0 F-NUM:2.8 F.PRY(-3.1, 0.2, -100.1), G.PRY(-20.0, 0.0, -101.0)",
+        LONDON | {Q.HEIGHT_SEA: 74.21, Q.PLATFORM_PITCH: -3.1, Q.PLATFORM_YAW: -100.1, Q.CAMERA_PITCH: -20.0},
+        "2022-01-02T03:04:05",
+    ),
+    "Matrice 4T whose laser finds a spot": Dialect(
+        _HEAD + "[target_latitude: 51.502000] [target_longitude: -0.126000] [focal_len: 168.00] [dzoom_ratio: 1.00], "
+        f"{_AT} [rel_alt: 100.000 abs_alt: 130.000] [gb_yaw: -10.0 gb_pitch: -40.0 gb_roll: 0.0] "
+        "[lrf_distance: 154.3] [lrf_lat: 51.502000] [lrf_lon: -0.126000] [lrf_alt: 29.5]</font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 100.0, Q.HEIGHT_SEA: 130.0, Q.CAMERA_PITCH: -40.0, Q.FOCAL_LENGTH_35: 168.0},
+        _CLOCK,
+    ),
+    "Mini 5 Pro with its gimbal in one bracket": Dialect(
+        _HEAD + f"[focal_len: 24.00] {_AT} [rel_alt: 42.900 abs_alt: 78.342] [gimbal: yaw 12.0 pitch -31.0 roll 0.0]</font>",
+        LONDON | {Q.HEIGHT_TAKEOFF: 42.9, Q.CAMERA_YAW: 12.0, Q.CAMERA_PITCH: -31.0},
+        _CLOCK,
+    ),
+    "Mavic 2 high up, no whole tenths in 32 bits": Dialect(
+        _OLD_HEAD + f"{_AT} [altitude: 1812.304932] </font>", LONDON | {Q.HEIGHT_SEA: 1812.304932}, _OLD_CLOCK
+    ),
+    "whole tenths in 32 bits": Dialect(
+        _OLD_HEAD + f"{_AT} [altitude: 62.299999] </font>", LONDON | {Q.HEIGHT_TAKEOFF: 62.299999}, _OLD_CLOCK
+    ),
+    "degrees and decimal minutes": Dialect(
+        "Latitude = 51° 30.04374' N Longitude = 0° 7.4775' W Rel Alt = 3500cm", LONDON | {Q.HEIGHT_TAKEOFF: 35.0}
+    ),
+    "degrees and minutes without a name": Dialect("51°30'02.6244\"N 0°07'28.65\"W BAROMETER: 35.0", LONDON),
+    "coordinates in a pair, one name": Dialect(
+        "GPS Coordinates: 51.500729,-0.124625 Height: 35 m", LONDON | {Q.HEIGHT_TAKEOFF: 35.0}
+    ),
+    "the take-off point first, in a bracket": Dialect(
+        f"[home: lat 51.5, lon -0.14] {_AT} [rel_alt: 1.0 abs_alt: 2.0]",
+        LONDON | {Q.HOME_LATITUDE: 51.5, Q.HOME_LONGITUDE: -0.14},
+    ),
+    "the take-off point and the pilot first, in words": Dialect(
+        "Home Lat: 51.5 Home Lon: -0.14 Pilot Lat: 51.4 Pilot Lon: -0.15 Lat: 51.500729 Lon: -0.124625",
+        LONDON | {Q.HOME_LATITUDE: 51.5, Q.HOME_LONGITUDE: -0.14},
+    ),
+    "the take-off point first, without brackets": Dialect(
+        "Home: lat 51.5, lon -0.14 Lat: 51.500729 Lon: -0.124625", LONDON | {Q.HOME_LATITUDE: 51.5}
+    ),
+    "JSON with the take-off point and a target inside": Dialect(
+        '{{"home":{{"lat":51.5,"lng":-0.14}},"target":{{"lat":51.6,"lng":-0.15}},"lat":51.500729,"lng":-0.124625}}',
+        LONDON | {Q.HOME_LATITUDE: 51.5},
+    ),
+    "names with dots": Dialect(
+        "home.lat=51.5 home.lon=-0.14 gps.lat=51.500729 gps.lon=-0.124625 baro.alt=3.0", LONDON | {Q.HOME_LATITUDE: 51.5}
+    ),
     "taken out of a video, with the player's codes": Dialect(
         "{{\\an8}}" + _HEAD + f"{_AT} [rel_alt: 1.0 abs_alt: 2.0] &nbsp;</font>", LONDON | {Q.HEIGHT_TAKEOFF: 1.0}, _CLOCK
     ),

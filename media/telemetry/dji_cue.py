@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 import re
-from calendar import timegm
 from collections.abc import Iterator
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
 
 from evidence.telemetry import NO_TIME
+from media.telemetry.dji_clock import clock, of_timestamp
 
 
 class Measure(NamedTuple):
@@ -37,9 +37,12 @@ class Spoken(NamedTuple):
 _NAMES = {
     "latitude": "latitude lat gpslatitude gpslat",
     "longitude": "longitude longtitude lontitude longitute lon lng long gpslongitude gpslon",
-    "rel_alt": "altituderel heightrel relalt relativealt relativealtitude relheight relativeheight altrel",
+    "rel_alt": """altituderel heightrel relalt relativealt relativealtitude relheight relativeheight altrel
+        heightabovetakeoff altitudeabovetakeoff takeoffheight""",
     "abs_alt": "altabs altitudeabs heightabs absalt absolutealt absolutealtitude absheight asl amsl altasl mslalt altmsl",
     "altitude": "altitude alt gpsalt gpsaltitude elevation",
+    "ellipsoid": "hae althae altitudehae heighthae altellipsoid altitudeellipsoid heightellipsoid ellipsoidheight",
+    "ground": "agl altagl altitudeagl heightagl heightaboveground altitudeaboveground",
     "height": "height",
     "barometer": "barometer baro baroalt baroheight",
     "hb": "hb",
@@ -50,7 +53,7 @@ _NAMES = {
     "speed": "speed spd velocity",
     "v.s": "v.s vspeed verticalspeed",
     "camera_yaw": "gbyaw gimbalyaw gimbalheading camerayaw cameraheading gimbalyawdegree",
-    "camera_pitch": "gbpitch gimbalpitch camerapitch gimbalpitchdegree",
+    "camera_pitch": "gbpitch gimbalpitch camerapitch gimbalpitchdegree gimbaltilt cameratilt",
     "camera_roll": "gbroll gimbalroll cameraroll gimbalrolldegree",
     "platform_yaw": "droneyaw flightyaw aircraftyaw uavyaw droneheading aircraftheading flightheading flightyawdegree",
     "platform_pitch": "dronepitch flightpitch aircraftpitch uavpitch flightpitchdegree",
@@ -61,7 +64,9 @@ _NAMES = {
     "speed_north": "dronespeedx flightxspeed speedx xspeed velocityx",
     "speed_east": "dronespeedy flightyspeed speedy yspeed velocityy",
     "speed_down": "dronespeedz flightzspeed speedz zspeed velocityz",
-    "focal_len": "focallen focallength fl",
+    "focal_len": "focallen focallength fl focallen35 focallength35 focallength35mm focallengthin35mmfilm",
+    "hfov": "hfov horizontalfov",
+    "vfov": "vfov verticalfov",
     "zoom": "dzoomratio dzoom digitalzoom digitalzoomratio",
     "rtk_flag": "rtkflag rtkstatus",
     "rtk_std_lat": "rtkstdlat",
@@ -74,10 +79,13 @@ _NAMES = {
     "home_longitude": "homelongitude homelongtitude homelon homelng",
     "difference": "difftime",
     "count": "framecnt srtcnt framecount",
+    "timestamp": "timestamp unixtime unixtimestamp utctimestamp",
     "iso": "iso",
     "fnum": "fnum",
     "shutter": "ss tv",
 }
+_SPEEDS = {"hs": "h.s", "vs": "v.s"}
+_SPEED_UNITS = frozenset({"m/s", "km/h", "kmh", "kph", "mph", "knots", "kts", "kn"})
 _OURS = {theirs: ours for ours, names in _NAMES.items() for theirs in names.split()}
 _TELLING = """longitude gps_1 gps_3 home_1 rel_alt abs_alt barometer h.s speed_north camera_yaw camera_pitch
     platform_yaw difference count"""
@@ -85,26 +93,32 @@ TELLING = frozenset(_TELLING.split())
 """Names that people's subtitles don't hold: one of them makes the file a drone's."""
 
 _TAG = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
-_DATE = re.compile(
-    r"(?<!\d)(\d{4})\s?[-./]\s?(\d{1,2})\s?[-./]\s?(\d{1,2})[ \tT_]{1,4}(\d{1,2}):(\d{1,2}):(\d{1,2})"
-    r"((?:[.,:]\d{1,9}){0,4})(?!\d)\s?(Z\b|UTC\b|[+-]\d{2}:?\d{2}\b)?"
-)
 _NUM = r"[+-]?(?:\d{1,40}(?:[.,]\d{1,40}){0,3}|\.\d{1,40})(?:[eE][+-]?\d{1,2})?"
-_UNIT = r"km/h|kmh|kph|m/s|mph|knots|kts|kn|ft|feet|mm|ms|deg|[mMxX°NSEW]"
+_UNIT = r"km/h|kmh|kph|m/s|mph|knots|kts|kn|ft|feet|km|cm|mm|ms|deg|[mMxX°NSEW]"
 _LISTS = re.compile(r"GPS|RTK|HOME|PRY|BARO", re.IGNORECASE)
 _NAMED = re.compile(
     r"\b(GPS|RTK|HOME|F\.PRY|G\.PRY|BAROMETER)\s{0,3}[:=]?\s{0,3}[(\[{]([^()\[\]{}]{0,300})[)\]}]", re.IGNORECASE
 )
+_TWO = rf"{_NUM}\s{{0,3}}[,;]\s{{1,3}}{_NUM}|[+-]?\d{{1,3}}\.\d{{3,20}}\s?,\s?[+-]?\d{{1,3}}\.\d{{3,20}}"
 _BARE = re.compile(
-    rf"\b(GPS|RTK|HOME)\s{{0,3}}[:=]?\s{{0,3}}({_NUM}\s{{0,3}}[,;]\s{{1,3}}{_NUM}(?:\s{{0,3}}[,;]\s{{1,3}}{_NUM}\s?[mM]?)?)(?=[\s\]}})])"
-)
-_UNNAMED = re.compile(r"\([^()]{0,4000}\)")
-_GROUP = re.compile(
-    r"\b(drone|aircraft|uav|flight|gimbal|camera|gb|home|altitude|alt|height)\s{0,3}[:=]\s{0,3}[\[{]?\s{0,3}"
-    r"(?=(?:yaw|pitch|roll|heading|lat|lon|lng|rel|abs)\w{0,12}\s{0,3}[:=])([^\[\]{}]{0,300})",
+    rf"\b(GPS|RTK|HOME)\s{{0,3}}[:=]?\s{{0,3}}((?:{_TWO})(?:\s{{0,3}}[,;]\s{{1,3}}{_NUM}\s?[mM]?)?)(?=[\s\]}})]|,\s?[A-Z])",
     re.IGNORECASE,
 )
-_IN_GROUP = re.compile(r"\b(yaw|pitch|roll|heading|rel|abs|lat\w{0,10}|lon\w{0,10}|lng)\b", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(?:GPS[ _]?)?(?:coord(?:inate)?s?|location|position|lat[/ ,]?(?:lon|lng))\b"
+    r"(?=\s?[:=(\[]\s?\[?[+-]?\d{1,3}\.\d{3})",
+    re.IGNORECASE,
+)
+_UNNAMED = re.compile(r"\([^()]{0,4000}\)")
+_OTHERS = "home|take_?off|launch|target|poi|pilot|operator|remote|controller|rc|phone|app|laser|lrf"
+"""Who else has a place: it is never taken for the camera's."""
+_OWNERS = rf"\b(?:drone|aircraft|uav|flight|gimbal|camera|gb|altitude|alt|height|{_OTHERS})\s{{0,3}}[:=]"
+_GROUP = re.compile(
+    rf"({_OWNERS})\s{{0,3}}[\[{{]?\s{{0,3}}(?=(?:yaw|pitch|roll|pan|tilt|heading|lat|lon|lng|rel|abs)\w{{0,12}}"
+    rf"(?:\s{{0,3}}[:=]|\s{{1,3}}[-+\d]))((?:(?!{_OWNERS})[^\[\]{{}}]){{0,300}})",
+    re.IGNORECASE,
+)
+_IN_GROUP = re.compile(r"\b(yaw|pitch|roll|tilt|heading|rel|abs|lat\w{0,10}|lon\w{0,10}|lng)\b", re.IGNORECASE)
 _ANGLES = re.compile(
     r"\b(drone|aircraft|uav|flight|gimbal|camera|gb)\s{0,3}[:=]?\s{0,3}[(\[{]?\s{0,3}"
     rf"((?:(?:y|p|r|yaw|pitch|roll)\s{{0,3}}[:=]?\s{{0,3}}{_NUM}\s?°?[,;\s]{{0,4}}){{2,3}})[)\]}}]?",
@@ -114,11 +128,11 @@ _ANGLES = re.compile(
 _ANGLE = re.compile(rf"([ypr])[a-z]{{0,4}}\s{{0,3}}[:=]?\s{{0,3}}({_NUM})", re.IGNORECASE)
 _AXES = {"y": "yaw", "p": "pitch", "r": "roll"}
 _TWO_WORDS = re.compile(
-    r"\b(relative|absolute|rel|abs|gimbal|camera|drone|aircraft|horizontal|vertical|ground|focal|digital)[ \t]"
-    r"(altitude|alt|height|pitch|yaw|roll|heading|speed|length|zoom)\b",
+    rf"\b(relative|absolute|rel|abs|gimbal|camera|drone|aircraft|horizontal|vertical|ground|focal|digital|{_OTHERS})[ \t]"
+    r"(altitude|alt|height|pitch|yaw|roll|tilt|heading|speed|length|zoom|lat\w{0,10}|lon\w{0,10}|lng)\b",
     re.IGNORECASE,
 )
-_OF_TWO = (" alt", " height", " pitch", " yaw", " roll", " head", " speed", " length", " zoom", "\t")
+_OF_TWO = re.compile("[ \t](?:alt|height|pitch|yaw|roll|tilt|head|speed|length|zoom|lat|lon|lng)")
 _NAMES_PLACE = re.compile(r"\b(?:lat|lon|lng)", re.IGNORECASE)
 _COMPASS = re.compile(
     r"(?<![\w.])(?:([NS])\s?:?\s?(\d{1,2}[.,]\d{2,20})°?|(\d{1,2}[.,]\d{2,20})\s?°?\s?([NS]))(?:\s?[,;/]\s?|\s{1,3})"
@@ -131,29 +145,33 @@ _PAIR = re.compile(
     rf"""(?<![\w.])([A-Za-z][\w.-]{{0,40}})(?:[ \t]{{0,3}}[:=]\s{{0,3}}["']?|[ \t]{{1,3}})([NSEW]\s?:?\s?)?"""
     rf"""({_NUM})(?![\d/]|[.,]\d)["']?(?:\s?({_UNIT})(?![\w./]))?"""
 )
+_MINUTES = (
+    r"""(?:(\d{1,2}(?:[.,]\d{1,20})?)\s?['′’](?!')\s?(?:(\d{1,2}(?:[.,]\d{1,20})?)\s?(?:["″”]|'')?)?)?"""
+    r"""\s?([NSEWnsew](?![A-Za-z]))?"""
+)
+_COORDINATE = re.compile(rf"([NSEWnsew])?\s?:?\s?({_NUM})\s?°?\s?{_MINUTES}")
 _DEGREES = re.compile(
-    r"\b(lat\w{0,10}|lon\w{0,10}|lng)\s{0,3}[:=]\s{0,3}([^\[\]{},;]{1,40}°[^\[\]{},;]{0,30})", re.IGNORECASE
+    rf"\b((?:[a-z]\w{{0,20}}_)?(?:lat\w{{0,10}}|lon\w{{0,10}}|lng))\s{{0,3}}[:=]?\s{{0,3}}(([NSEW])?\s?({_NUM})\s?°\s?{_MINUTES})",
+    re.IGNORECASE,
 )
-_COORDINATE = re.compile(
-    rf"""([NSEWnsew])?\s?:?\s?({_NUM})\s?°?\s?(?:(\d{{1,2}}(?:[.,]\d{{1,20}})?)\s?['′’]\s?"""
-    r"""(?:(\d{1,2}(?:[.,]\d{1,20})?)\s?(?:["″”]|'')?)?)?\s?([NSEWnsew])?""",
-)
+_BY_LETTERS = re.compile(rf"(?<![\w.])([NSEW])?\s?(\d{{1,3}})\s?°\s?{_MINUTES}(?![\w.])", re.IGNORECASE)
+"""Degrees, minutes and a letter, without any name."""
 _THIRD = re.compile(rf"({_NUM})\s?([A-Za-z°]{{0,4}})")
 _CUT_WORD = re.compile(r"[^\s\]})>,;]+\Z")
 
 
 def spoken(text: str, *, cut: bool = False) -> Spoken:
     """What the text of a cue says; of two mentions of one thing, the first."""
-    text = _plain(text, cut)
-    clock_us, utc = NO_TIME, False
-    date = _DATE.search(text)
-    if date is not None:
-        clock_us, utc = _clock(date)
-        text = _DATE.sub(" ", text)
+    text = _PLACE.sub("GPS", _plain(text, cut))
+    clock_us, utc, text = clock(text)
     numbers: dict[str, Measure] = {}
     for name, measure in _all_measures(text):
         if math.isfinite(measure.value):
             numbers.setdefault(name, measure)
+    counted = numbers.pop("timestamp", None)
+    if counted is not None and clock_us == NO_TIME:
+        clock_us = of_timestamp(counted.value)
+        utc = clock_us != NO_TIME
     return Spoken(clock_us, utc, numbers)
 
 
@@ -176,23 +194,6 @@ def _opened(text: str) -> bool:
     return stripped.rfind("[") > stripped.rfind("]") and not stripped.endswith((">", " "))
 
 
-def _clock(date: re.Match[str]) -> tuple[int, bool]:
-    year, month, day, hour, minute, second = (int(date[k]) for k in range(1, 7))
-    if not (1970 <= year <= 2200 and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61):
-        return NO_TIME, False
-    # DJI writes milliseconds and microseconds as two numbers, some of them twice over.
-    parts = re.findall(r"\d+", date[7])
-    fraction = parts[0] if parts else ""
-    if len(parts) > 1 and len(fraction) <= 3:
-        fraction = fraction.zfill(3) + parts[1].zfill(3)[:3]
-    clock_us = timegm((year, month, day, hour, minute, second)) * 1_000_000 + int(fraction.ljust(6, "0")[:6] or 0)
-    zone = date[8] or ""
-    if zone[:1] in {"+", "-"} and zone:
-        sign = -1 if zone[0] == "-" else 1
-        clock_us -= sign * (int(zone[1:3]) * 60 + int(zone[-2:])) * 60_000_000
-    return clock_us, bool(zone)
-
-
 def _all_measures(text: str) -> Iterator[tuple[str, Measure]]:
     if _LISTS.search(text):
         for pattern in (_NAMED, _BARE):
@@ -204,29 +205,52 @@ def _all_measures(text: str) -> Iterator[tuple[str, Measure]]:
     if "(" in text:
         # What other names hold in parentheses, such as `Af Rect(X:0, H:0)`, says nothing about the flight.
         text = _UNNAMED.sub(" ", text)
-    if "°" in text:
-        for name, content in _DEGREES.findall(text):
-            place = _coordinate(content)
-            if place is not None:
-                yield _ours(name), Measure(place[0], place[1])
     plain = text.lower()
+    if _OF_TWO.search(plain):
+        text = _TWO_WORDS.sub(r"\1_\2", text)
+    text = _GROUP.sub(_with_prefix, text)
+    if "°" in text:
+        for found in _DEGREES.finditer(text):
+            place = _coordinate(found[2])
+            if place is not None and _ours(found[1]):
+                yield _ours(found[1]), Measure(place[0], place[1])
+        text = _DEGREES.sub(" ", text)
+        if "lat" not in plain:
+            yield from _by_letters(text)
     for side, north, north_, side_, way, east, east_, way_ in [] if "lat" in plain else _COMPASS.findall(text):
         yield "latitude", _signed(_measure(north or north_, ""), side or side_)
         yield "longitude", _signed(_measure(east or east_, ""), way or way_)
-    if any(word in plain for word in _OF_TWO):
-        text = _TWO_WORDS.sub(r"\1_\2", text)
-    yield from _pairs(_GROUP.sub(_with_prefix, text))
+    yield from _pairs(text)
+
+
+def _by_letters(text: str) -> Iterator[tuple[str, Measure]]:
+    """Two coordinates in degrees and minutes whose letters say which is which."""
+    for found in _BY_LETTERS.finditer(text):
+        place = _coordinate(found[0])
+        if place is not None and place[2]:
+            yield ("latitude" if place[2] in "NS" else "longitude"), Measure(place[0], place[1])
 
 
 def _pairs(text: str) -> Iterator[tuple[str, Measure]]:
     for name, before, value, after in _PAIR.findall(text):
         ours = _ours(name)
+        if after.lower() in _SPEED_UNITS:
+            ours = _SPEEDS.get(name.lower(), ours)
         if ours:
             yield ours, _signed(_measure(value, after), before.strip(": ") or after)
 
 
 def _with_prefix(group: re.Match[str]) -> str:
-    return _IN_GROUP.sub(rf"{group[1]}_\1", group[2])
+    """A name that comes again, without a bracket between, is another's."""
+    seen: set[str] = set()
+    owner = group[1].rstrip(":= \t\n")
+
+    def prefixed(name: re.Match[str]) -> str:
+        again = name[0][:3].lower() in seen
+        seen.add(name[0][:3].lower())
+        return name[0] if again else f"{owner}_{name[0]}"
+
+    return _IN_GROUP.sub(prefixed, group[2])
 
 
 def _angles(group: re.Match[str]) -> str:
@@ -239,7 +263,9 @@ def _ours(name: str) -> str:
         return name
     short = name.lower().replace("_", "").replace("-", "").rstrip(".")
     if "." in short and short not in _OURS:
-        short = short.rpartition(".")[2]
+        whose, _, short = short.rpartition(".")
+        if re.search(rf"\b(?:{_OTHERS})$", whose):
+            short = whose.rpartition(".")[2] + short
     return _OURS.get(short, "")
 
 

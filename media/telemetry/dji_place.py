@@ -97,19 +97,19 @@ def _order(
     third = column("gps_3")
     most = float(np.nanmax(np.nan_to_num(third), initial=0))
     told = bool(np.isfinite(third).any())
-    counted = not unit and not third_decimals and (not told or 0 < most <= _SATELLITES)
+    counted = told and not unit and not third_decimals and 0 < most <= _SATELLITES
     by_form = not listed and not counted
     if _in_the_isles(column) is not None and _in_the_isles(column) is not by_form:
         why = "only so it lies in the British Isles, an assumption against the habit of such forms"
         return not by_form, why, False
     if listed:
         return False, "the form of lists with D and H.S, an assumption that nothing in the file confirms", True
+    if not told:
+        return True, "the usual order where there is no third number, an assumption that nothing in the file confirms", False
     if not counted:
         form = "has a unit" if unit else "has decimals" if third_decimals else "is no count of satellites"
         return True, f"the form whose third number {form}, an assumption that nothing in the file confirms", bool(unit)
-    if told:
-        return False, "the form whose third number is a count, an assumption that nothing in the file confirms", True
-    return False, "an assumption that nothing in the file confirms", False
+    return False, "the form whose third number is a count, an assumption that nothing in the file confirms", True
 
 
 def _by_names(column: Column) -> tuple[bool, str] | None:

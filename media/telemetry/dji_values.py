@@ -22,8 +22,9 @@ _SONAR_M = 10.0
 _STEEP_DEG = 35.0
 """No aircraft hangs in the air so steeply."""
 _STRAIGHT_MPS = 0.3
-_WIDEST_MM, _LONGEST_MM = 5.0, 2_000.0
-_METRES = {"ft": 0.3048, "feet": 0.3048}
+_WIDEST_MM, _LONGEST_MM = 10.0, 2_000.0
+"""As of a 35 mm camera. Below stands the lens itself, of whatever sensor: an Avata, the widest, has 12.7 mm."""
+_METRES = {"ft": 0.3048, "feet": 0.3048, "cm": 0.01, "km": 1000.0}
 _KMH, _KNOTS = 1 / 3.6, 1852 / 3600
 _METRES_A_SECOND = {"km/h": _KMH, "kmh": _KMH, "kph": _KMH, "mph": 0.44704, "kn": _KNOTS, "kts": _KNOTS, "knots": _KNOTS}
 
@@ -60,8 +61,15 @@ def heights(said: Said, gps_m: Floats) -> Part:
         certainty[Quantity.HEIGHT_TAKEOFF] = Certainty.ESTIMATED
         notes.append("a bare height is taken as above the take-off point, which the file doesn't say")
     sonar, barometer = _metres(said, "hs"), _metres(said, "hb")
-    ground = np.where((sonar != barometer) & (sonar >= 0) & (sonar <= _SONAR_M), sonar, np.nan)
-    columns = {Quantity.HEIGHT_TAKEOFF: takeoff, Quantity.HEIGHT_SEA: sea, Quantity.HEIGHT_GROUND: ground}
+    ground = _either(
+        _metres(said, "ground"), np.where((sonar != barometer) & (sonar >= 0) & (sonar <= _SONAR_M), sonar, np.nan)
+    )
+    columns = {
+        Quantity.HEIGHT_TAKEOFF: takeoff,
+        Quantity.HEIGHT_SEA: sea,
+        Quantity.HEIGHT_ELLIPSOID: _metres(said, "ellipsoid"),
+        Quantity.HEIGHT_GROUND: ground,
+    }
     for name, values in columns.items():
         wild = np.abs(values) > _HIGHEST_M
         if wild.any():
@@ -77,7 +85,9 @@ def _plain_altitude(values: Floats, decimals: int, *, taken: bool, notes: list[s
         with the traces of a 32-bit number (213.983002: Mavic 2) wrote the height of the land.
     """
     given = values[np.isfinite(values)]
-    tenths = bool(np.allclose(given * 10, np.round(given * 10), atol=1e-4))
+    # As a 32-bit number has them: 612.299988 is 612.3.
+    near = np.spacing(np.abs(given).astype(np.float32)).astype(np.float64) + 1e-6
+    tenths = bool((np.abs(given - np.round(given, 1)) <= near).all())
     if decimals >= 3 and tenths and not taken and (given != 0).any():
         notes.append("altitude comes in whole tenths and is taken as above the take-off point, which the file doesn't say")
         return {Quantity.HEIGHT_TAKEOFF: Certainty.ESTIMATED}
@@ -190,7 +200,11 @@ def lens(said: Said) -> Part:
     if np.isfinite(focal).any() and (zoom != 1).any():
         certainty[Quantity.FOCAL_LENGTH_35] = Certainty.DERIVED
         notes.append("the focal length is multiplied by the digital zoom")
-    return {Quantity.FOCAL_LENGTH_35: focal * zoom}, certainty, notes
+    views = {
+        quantity: np.where((said.column(name) > 0) & (said.column(name) < 175), said.column(name), np.nan)
+        for quantity, name in ((Quantity.HORIZONTAL_VIEW, "hfov"), (Quantity.VERTICAL_VIEW, "vfov"))
+    }
+    return {Quantity.FOCAL_LENGTH_35: focal * zoom, **views}, certainty, notes
 
 
 def _metres(said: Said, name: str) -> Floats:

@@ -61,6 +61,38 @@ def test_a_dialect_is_read_the_same_without_times_numbers_or_blank_lines(name: s
     assert without_times.column(Q.LATITUDE) == pytest.approx(whole.column(Q.LATITUDE))
 
 
+@pytest.mark.parametrize(
+    ("written", "clock", "zone"),
+    [
+        ("2024-05-26 02:13:14 PM", "2024-05-26T14:13:14", Zone.LOCAL),
+        ("2024-05-26 12:13:14 a.m.", "2024-05-26T00:13:14", Zone.LOCAL),
+        ("5.6.2025 05:06:07.008", "2025-06-05T05:06:07.008", Zone.LOCAL),
+        ("05/26/2024 14:13:14", "2024-05-26T14:13:14", Zone.LOCAL),
+        ("26/05/2024, 14:13:14", "2024-05-26T14:13:14", Zone.LOCAL),
+        ("2023-07-08T09:10:11.123456Z", "2023-07-08T09:10:11.123456", Zone.UTC),
+        ("2024-05-26 14:13:14 GMT+1", "2024-05-26T13:13:14", Zone.UTC),
+        ("2024-05-26 14:13:14 UTC+01:00", "2024-05-26T13:13:14", Zone.UTC),
+        ("2024-05-26 14:13:14 +0100", "2024-05-26T13:13:14", Zone.UTC),
+        ("2024-05-26 14:13:14 UTC", "2024-05-26T14:13:14", Zone.UTC),
+        ("[timestamp: 1716732794123]", "2024-05-26T14:13:14.123", Zone.UTC),
+        ("05/06/2024 14:13:14", "", Zone.LOCAL),
+        ("2024-05-26 13:13:14 PM", "", Zone.LOCAL),
+        ("[timestamp: 33]", "", Zone.LOCAL),
+    ],
+)
+def test_a_date_is_read_in_any_usual_spelling_or_not_at_all(written: str, clock: str, zone: Zone) -> None:
+    found = read(cued(f"{written} {at(51.500701, -0.124601)} [rel_alt: 3.0]"))
+    expected = round(datetime.fromisoformat(clock).replace(tzinfo=UTC).timestamp() * 1e6) if clock else NO_TIME
+    assert (found.clock_us[0], found.zone) == (expected, zone)
+    assert found.column(Q.LATITUDE) == pytest.approx([51.500701])
+    assert found.column(Q.HEIGHT_TAKEOFF) == pytest.approx([3.0])
+
+
+def test_a_lens_without_its_equivalent_gives_no_field_of_view() -> None:
+    """6.7 mm is a lens on a small sensor; as of a 35 mm camera it would see 140 degrees."""
+    assert Q.FOCAL_LENGTH_35 not in read(cued(at(51.5, -0.12) + " [focal_len: 6.7]")).columns
+
+
 # --- the order of two numbers ---------------------------------------------------------------------------------------
 
 
