@@ -30,6 +30,7 @@ class Extra(StrEnum):
     LATITUDE_SIDE = "north or south"
     LONGITUDE_SIDE = "east or west"
     BOTH = "latitude and longitude in one"
+    PLAIN_HEIGHT = "height"
     HEADING = "heading"
     RECORDING = "recording"
     DEVICE = "device"
@@ -73,7 +74,9 @@ _UNITS = _LENGTHS.keys() | _SPEEDS.keys() | _ANGLES.keys() | _TIMES.keys()
 _NOT_OURS = re.compile(
     r"\b(?:max\w*|min|minimum|avg|average|limit\w*|total|wind|target|set ?point|desired|goal|rc|remote|controller|stick"
     r"|operator|pilot|app|battery|motor|esc|raw|error|std|sonar|vps|ground elevation|pressure|temperature|smart|mileage"
-    r"|distance|tripod|waypoint|poi|rate|acc [xyz]|accel\w*|gyro\w*|mag [xyz]|mag mod|air ?speed|ias|tas)\b"
+    r"|(?:bearing|course|speed|heading|direction|time) accuracy"
+    r"|distance|tripod|waypoint|poi|(?<!climb )rate(?! of climb)|acc [xyz]|accel\w*|gyro\w*|mag [xyz]|mag mod|air ?speed"
+    r"|ias|tas)\b"
 )
 _HOME = re.compile(r"\b(?:home|hp|home ?point|take ?off point|launch)\b")
 LATITUDE = re.compile(r"\b(?:lat|latitude|latitud|latitudine|breitengrad|breite|breedtegraad)\b")
@@ -88,12 +91,12 @@ def _along(axis: str, letter: str, word: str) -> str:
 
 _RULES: tuple[tuple[str, Role], ...] = (
     (r"\b(?:h ?dop|dop|pdop|dilution)\b", Extra.DILUTION),
-    (r"\b(?:v ?acc|vertical accuracy|accuracy vertical|altitude accuracy|epv)\b", Q.ACCURACY_VERTICAL),
-    (r"\b(?:h ?acc|horizontal accuracy|accuracy|eph)\b", Q.ACCURACY_HORIZONTAL),
+    (r"\b(?:v ?acc|vac|vertical accuracy|accuracy vertical|altitude accuracy|epv)\b", Q.ACCURACY_VERTICAL),
+    (r"^acc$|\b(?:h ?acc|horizontal accuracy|accuracy|eph)\b", Q.ACCURACY_HORIZONTAL),
     (r"\b(?:satellites?|sats?|sat count|num ?sats?|gps num|nsv|sv)\b", Extra.SATELLITES),
-    (r"\b(?:fix|fix type|gps status|valid)$", Extra.FIX),
-    (r"^(?:n s|lat(?:itude)? (?:hemisphere|dir|direction|ref|n s))$", Extra.LATITUDE_SIDE),
-    (r"^(?:e w|lon(?:g|gitude)? (?:hemisphere|dir|direction|ref|e w))$", Extra.LONGITUDE_SIDE),
+    (r"\b(?:fix|fix type|gps (?:status|lock)|valid)$", Extra.FIX),
+    (r"^(?:n ?s|lat(?:itude)? (?:hemisphere|dir|direction|ref|n s))$", Extra.LATITUDE_SIDE),
+    (r"^(?:e ?w|lon(?:g|gitude)? (?:hemisphere|dir|direction|ref|e w))$", Extra.LONGITUDE_SIDE),
     (r"^(?:gps )?(?:coordinates?|location|position|lat lon(?:g)?|lat lng|latlng|latitude longitude)$", Extra.BOTH),
     (r"\b(?:gimbal|camera|cam|payload)\b.*\b(?:yaw|heading|azimuth|pan)\b", Q.CAMERA_YAW),
     (r"\b(?:gimbal|camera|cam|payload)\b.*\b(?:pitch|tilt|elevation)\b", Q.CAMERA_PITCH),
@@ -111,10 +114,11 @@ _RULES: tuple[tuple[str, Role], ...] = (
     (rf"(?=.*(?:{_HEIGHT}|agl))(?=.*\b(?:agl|above ground|ground level)\b)", Q.HEIGHT_GROUND),
     (rf"(?=.*{_HEIGHT})(?=.*\b(?:take ?off|rel|relative|above home|from home|ato)\b)|\bascent$", Q.HEIGHT_TAKEOFF),
     (r"\bheight msl\b", Q.HEIGHT_SEA),
-    (r"(?:^|\b)height$", Q.HEIGHT_TAKEOFF),
+    (r"(?:^|\b)height$", Extra.PLAIN_HEIGHT),
     (rf"(?:^|\b)(?:gps )?{_HEIGHT}(?: gps)?$", Extra.PLAIN_ALTITUDE),
-    (r"\b(?:course|cog|track angle|bearing|direction|true track|direction of travel)\b", Q.COURSE),
-    (r"\b(?:yaw|heading|compass|azimuth|hdg)\b", Extra.HEADING),
+    (r"\b(?:g ?crs|course|cog|track angle|bearing|direction|true track|direction of travel)\b", Q.COURSE),
+    (r"\byaw\b", Q.PLATFORM_YAW),
+    (r"\b(?:heading|compass|azimuth|hdg)\b", Extra.HEADING),
     (r"\bpitch\b", Q.PLATFORM_PITCH),
     (r"\broll\b", Q.PLATFORM_ROLL),
     (r"\b(?:is ?video|is ?taking ?video|is ?recording|recording|video ?recording)$", Extra.RECORDING),
@@ -138,15 +142,25 @@ class Heading:
     @property
     def factor(self) -> float:
         """What a number of this column is multiplied by to be metres, metres a second or degrees."""
-        if self.role in _SPEED_ROLES:
+        if self.role in SPEED_ROLES:
             return _SPEEDS.get(self.unit, 1.0)
-        if self.role in _LENGTH_ROLES:
+        if self.role in LENGTH_ROLES:
             return _LENGTHS.get(self.unit, 1.0)
         return _ANGLES.get(self.unit, 1.0)
 
     @property
     def has_unit(self) -> bool:
-        return self.unit in (_SPEEDS if self.role in _SPEED_ROLES else _LENGTHS)
+        return self.unit in (_SPEEDS if self.role in SPEED_ROLES else _LENGTHS)
+
+    @property
+    def semicircles(self) -> bool:
+        """Whether it counts parts of a circle as Garmin's recordings do. Source: FIT protocol, position_lat."""
+        return bool(re.search(r"\bposition (?:lat|long)|\bsemi ?circles", self.words))
+
+    @property
+    def of_kinds(self) -> bool:
+        """Whether a fix is named by its kind, not by its quality."""
+        return bool(re.search(r"\b(?:fix type|gps lock)$", self.words))
 
     @property
     def tick_us(self) -> float | None:
@@ -155,10 +169,10 @@ class Heading:
         return _TIMES.get(self.unit, 1e3 if self.words == "cts" else None)
 
 
-_SPEED_ROLES: frozenset[Role] = frozenset({Q.SPEED, Q.CLIMB, Extra.NORTH_SPEED, Extra.EAST_SPEED, Extra.DOWN_SPEED})
-_LENGTH_ROLES: frozenset[Role] = frozenset(
+SPEED_ROLES: frozenset[Role] = frozenset({Q.SPEED, Q.CLIMB, Extra.NORTH_SPEED, Extra.EAST_SPEED, Extra.DOWN_SPEED})
+LENGTH_ROLES: frozenset[Role] = frozenset(
     {Q.HEIGHT_TAKEOFF, Q.HEIGHT_SEA, Q.HEIGHT_ELLIPSOID, Q.HEIGHT_GROUND, Extra.PLAIN_ALTITUDE, Q.ACCURACY_HORIZONTAL,
-     Q.ACCURACY_VERTICAL}
+     Q.ACCURACY_VERTICAL, Extra.PLAIN_HEIGHT}
 )  # fmt: skip
 
 
@@ -208,7 +222,7 @@ def _role(words: str) -> Role | None:
     found = next((role for pattern, role in _COMPILED if pattern.search(words)), None)
     if home and not re.search(r"\b(?:above|from|over) ", words):
         return None
-    if found is None and words in ("t", "ts", "cts"):
+    if found is None and words in ("t", "ts", "cts", "tst"):
         return Extra.TIME
     return found
 

@@ -10,7 +10,7 @@ import csv
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 import numpy as np
@@ -18,8 +18,19 @@ import numpy.typing as npt
 
 from evidence.errors import TooLarge, UnsupportedMedia
 from evidence.telemetry import Certainty, Family, Quantity, Telemetry
-from media.telemetry.csv_columns import LATITUDE, LONGITUDE, Extra, Heading, Role, headings, of_a_drone
-from media.telemetry.csv_times import times
+from media.telemetry import csv_cells as cells
+from media.telemetry.csv_columns import (
+    LATITUDE,
+    LENGTH_ROLES,
+    LONGITUDE,
+    SPEED_ROLES,
+    Extra,
+    Heading,
+    Role,
+    headings,
+    of_a_drone,
+)
+from media.telemetry.csv_times import is_stamp, times
 from media.telemetry.rows import MAX_ROWS, Columns, Rows
 from media.telemetry.srt import decoded
 
@@ -32,18 +43,13 @@ _METRES_PER_DILUTION = 5.0
 _ON_THE_GROUND_M = 10.0
 _MAX_SPANS = 10
 
-_SIDE = re.compile(r"[NSEWnsew]")
-_PAIR = re.compile(r"\s*[(\[]?\s*([-+]?\d{1,3}[.,]\d{2,12})\s*[,;/ ]\s*([-+]?\d{1,3}[.,]\d{2,12})\s*[)\]]?\s*")
-_DEGREES = re.compile(
-    r"\s*([NSEWnsew])?\s*([-+]?\d{1,3}(?:[.,]\d{1,15})?)\s*(?:°|deg|d)?\s*(?:(\d{1,2}(?:[.,]\d{1,12})?)\s*['′’m]\s*)?"
-    r"(?:(\d{1,2}(?:[.,]\d{1,12})?)\s*(?:[\"″”s]|'')\s*)?([NSEWnsew])?\s*"
-)
-_NUMBER = re.compile(r"[-+]?(?:\d{1,20}(?:[.,]\d{0,20})?|[.,]\d{1,20})(?:[eE][-+]?\d{1,3})?")
 _TRUE = frozenset({"1", "true", "yes", "on", "recording", "start", "1.0"})
 _NO_FIX = frozenset({"0", "none", "no fix", "nofix", "no", "invalid", "false", "v", "n"})
+_NO_FIX_TYPE = _NO_FIX | {"1"}
+"""Of a kind of fix (MAVLink's GPS_FIX_TYPE, PX4, ArduPilot): 1 is a receiver without one. NMEA's quality 1 is a fix."""
 _MAKERS = (
     ("osd latitude", "DJI flight log"),
-    ("height above takeoff", "Airdata"),
+    ("altitude above sea level", "Airdata"),
     ("is taking video", "Litchi"),
     ("offset time", "DJI DatCon"),
 )
@@ -77,6 +83,8 @@ class _Reading:
     fixed: list[bool] = field(default_factory=list)
     times: list[tuple[Heading, list[str]]] = field(default_factory=list)
     recording: list[bool] = field(default_factory=list)
+    millionths: bool = False
+    """Whether places come as whole numbers of ten millionths, as autopilots log what their receivers said."""
     device: str = ""
     odd: int = 0
     broken: bool = False
@@ -101,10 +109,10 @@ def _of(table: _Table, name: str) -> Telemetry:
         raise _unrecognised(table.headings, name)
     sample = list(islice(table.rows, _SAMPLE))
     reading = _reading(table, sample)
-    for cells in chain(sample, table.rows):
+    for row in chain(sample, table.rows):
         if len(reading.values) > MAX_ROWS:
             break
-        _take(cells, reading)
+        _take(row, reading)
     reading.broken = table.broken
     if not len(reading.values):
         raise UnsupportedMedia(f"{name} has columns for places, but no row that can be read")
@@ -144,6 +152,7 @@ def _unrecognised(found: Sequence[Heading], name: str) -> UnsupportedMedia:
 def _reading(table: _Table, sample: Sequence[Sequence[str]]) -> _Reading:
     """Which column is used for what: the first that says something, latitude and longitude of one name."""
     filled = [heading for heading in table.headings if _says_something(heading, sample)]
+    filled = [_with_unit(heading, sample) for heading in filled]
     used: dict[Role, Heading] = {}
     for heading in [*filled, *table.headings]:
         if heading.role is not None:
@@ -155,14 +164,30 @@ def _reading(table: _Table, sample: Sequence[Sequence[str]]) -> _Reading:
     reading = _Reading(used, drone)
     if Extra.HEADING in used:
         used[Q.PLATFORM_YAW if drone else Q.COURSE] = used.pop(Extra.HEADING)
-    timed = [h for h in table.headings if h.role is Extra.TIME][:_MAX_TIME_COLUMNS]
+    if Extra.PLAIN_HEIGHT in used:
+        used.setdefault(Q.HEIGHT_TAKEOFF if drone else Extra.PLAIN_ALTITUDE, used.pop(Extra.PLAIN_HEIGHT))
+    timed = [h for h in table.headings if h.role is Extra.TIME][:_MAX_TIME_COLUMNS] or _unnamed_stamps(table, sample)
     reading.times = [(h, []) for h in timed]
     return reading
 
 
 def _says_something(heading: Heading, sample: Sequence[Sequence[str]]) -> bool:
-    cells = (row[heading.place].strip() for row in sample if heading.place < len(row))
-    return any(cell and (heading.role not in _PLACES or re.search("[1-9]", cell)) for cell in cells)
+    said = (row[heading.place].strip() for row in sample if heading.place < len(row))
+    return any(cell and (heading.role not in _PLACES or re.search("[1-9]", cell)) for cell in said)
+
+
+def _with_unit(heading: Heading, sample: Sequence[Sequence[str]]) -> Heading:
+    """With the unit of its first cell, where the heading says none: `12.0 km/h`."""
+    if heading.unit or heading.role is None:
+        return heading
+    said = (_cell(row, heading) for row in sample)
+    found = replace(heading, unit=cells.unit(next((cell for cell in said if cell), "")))
+    return found if found.has_unit and found.role in LENGTH_ROLES | SPEED_ROLES else heading
+
+
+def _unnamed_stamps(table: _Table, sample: Sequence[Sequence[str]]) -> list[Heading]:
+    """A column without a heading, but with dates and times."""
+    return [h for h in table.headings if not h.words and any(is_stamp(_cell(row, h)) for row in sample)][:1]
 
 
 def _paired(found: Sequence[Heading]) -> tuple[Heading, Heading] | None:
@@ -175,37 +200,45 @@ def _paired(found: Sequence[Heading]) -> tuple[Heading, Heading] | None:
     return None
 
 
-def _take(cells: Sequence[str], reading: _Reading) -> None:
-    if not any(cells):
+def _cell(row: Sequence[str], heading: Heading) -> str:
+    return row[heading.place].strip()[:_MAX_CELL] if heading.place < len(row) else ""
+
+
+def _take(row: Sequence[str], reading: _Reading) -> None:
+    if not any(row):
         return
     said: dict[Quantity, float] = {}
     extras: dict[Extra, str] = {}
     for role, heading in reading.used.items():
-        text = cells[heading.place].strip()[:_MAX_CELL] if heading.place < len(cells) else ""
+        text = _cell(row, heading)
         if isinstance(role, Quantity):
-            said[role] = _degrees(text) if role in _PLACES else _number(text) * heading.factor
+            said[role] = cells.degrees(text) if role in _PLACES else cells.number(text) * heading.factor
         else:
             extras[role] = text
-    times_said = [cells[h.place].strip()[:_MAX_CELL] if h.place < len(cells) else "" for h, _ in reading.times]
+    times_said = [_cell(row, h) for h, _ in reading.times]
     if Extra.BOTH in extras and Q.LATITUDE not in reading.used:
-        said[Q.LATITUDE], said[Q.LONGITUDE] = _pair(extras[Extra.BOTH])
+        said[Q.LATITUDE], said[Q.LONGITUDE] = cells.pair(extras[Extra.BOTH])
+    elif Q.LATITUDE in said and Q.LONGITUDE in said:
+        together = cells.in_minutes(*(_cell(row, reading.used[q]) for q in (Q.LATITUDE, Q.LONGITUDE)))
+        said[Q.LATITUDE], said[Q.LONGITUDE] = together or (said[Q.LATITUDE], said[Q.LONGITUDE])
     _turn(said, extras, reading)
     if not any(map(math.isfinite, said.values())):
         # A heading in the middle of a joined log, a note, a total.
         reading.odd += 1
         return
-    for (_, texts), text in zip(reading.times, times_said, strict=True):
-        texts.append(text)
+    for (_, told), text in zip(reading.times, times_said, strict=True):
+        told.append(text)
     for extra in (*_SPEEDS, Extra.PLAIN_ALTITUDE):
         if extra in extras:
-            number = _number(extras[extra]) * reading.used[extra].factor
+            number = cells.number(extras[extra]) * reading.used[extra].factor
             reading.extras.setdefault(extra, []).append(number)
-    dilution = _number(extras.get(Extra.DILUTION, ""))
+    dilution = cells.number(extras.get(Extra.DILUTION, ""))
     if Q.ACCURACY_HORIZONTAL not in said and 0 < dilution < 99:
         said[Q.ACCURACY_HORIZONTAL] = dilution * _METRES_PER_DILUTION
         reading.certainty[Q.ACCURACY_HORIZONTAL] = Certainty.ESTIMATED
-    satellites = _number(extras.get(Extra.SATELLITES, ""))
-    reading.fixed.append(satellites != 0 and extras.get(Extra.FIX, "").lower() not in _NO_FIX)
+    satellites = cells.number(extras.get(Extra.SATELLITES, ""))
+    none = _NO_FIX_TYPE if Extra.FIX in reading.used and reading.used[Extra.FIX].of_kinds else _NO_FIX
+    reading.fixed.append(satellites != 0 and extras.get(Extra.FIX, "").lower() not in none)
     reading.recording.append(extras.get(Extra.RECORDING, "").lower() in _TRUE)
     reading.device = reading.device or extras.get(Extra.DEVICE, "")
     reading.values.add({q: number for q, number in said.items() if math.isfinite(number)})
@@ -216,53 +249,24 @@ _SPEEDS = (Extra.NORTH_SPEED, Extra.EAST_SPEED, Extra.DOWN_SPEED)
 
 
 def _turn(said: dict[Quantity, float], extras: dict[Extra, str], reading: _Reading) -> None:
-    """South and west by a column of their own; whole numbers of ten millionths by their size or the heading."""
+    """South and west by a column of their own; whole numbers of ten millionths, or of a circle's 2^32 parts as Garmin
+    counts them, by their size and the heading."""
     for quantity, side, letter, most in (
         (Q.LATITUDE, Extra.LATITUDE_SIDE, "S", 90),
         (Q.LONGITUDE, Extra.LONGITUDE_SIDE, "W", 180),
     ):
         value = said.get(quantity, math.nan)
-        if abs(value) > 1000 and abs(value) <= most * 1e7:
-            value *= 1e-7
         heading = reading.used.get(quantity)
+        if heading is not None and heading.semicircles and abs(value) > 1000:
+            value *= 180 / 2**31
+        elif 1000 < abs(value) <= most * 1e7 and value.is_integer():
+            value *= 1e-7
+            reading.millionths = True
         if heading is not None and heading.unit.startswith("rad"):
             value = math.degrees(value)
         if extras.get(side, "").upper().startswith(letter):
             value = -abs(value)
         said[quantity] = value
-
-
-def _degrees(text: str) -> float:
-    """52.4862, 52,4862, N 52.4862, 52°29'10.3"N; NaN for anything else."""
-    match = _DEGREES.fullmatch(text)
-    if match is None:
-        return _number(text)
-    before, degrees, minutes, seconds, behind = match.groups()
-    value = abs(_number(degrees)) + _number(minutes or "0") / 60 + _number(seconds or "0") / 3600
-    negative = degrees.startswith("-") or (before or behind or "").upper() in ("S", "W")
-    return -value if negative else value
-
-
-def _pair(text: str) -> tuple[float, float]:
-    match = _PAIR.fullmatch(text)
-    return (_number(match[1]), _number(match[2])) if match else (math.nan, math.nan)
-
-
-def _number(text: str) -> float:
-    """The number that a cell starts with, whatever unit stands behind it; a comma is a decimal point."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    match = _NUMBER.match(text.replace(" ", ""))
-    if match is None:
-        return math.nan
-    digits = match[0]
-    if "." in text[len(digits) :] and "," in digits:
-        # 1,234.5
-        match = _NUMBER.match(text.replace(",", "").replace(" ", ""))
-        digits = match[0] if match else ""
-    return float(digits.replace(",", "."))
 
 
 def _telemetry(reading: _Reading, table: _Table) -> Telemetry:
@@ -271,6 +275,8 @@ def _telemetry(reading: _Reading, table: _Table) -> Telemetry:
     columns = {q: reading.values.column(q) for q in reading.values}
     _heights(columns, reading)
     _moves(columns, reading)
+    if reading.millionths:
+        _as_autopilots_count(columns, reading)
     reading.warnings += found.warnings + tuple(_spans(reading.recording, found.elapsed_us))
     if reading.odd:
         reading.warnings.append(f"{reading.odd} lines have no numbers where the columns are, and were left out")
@@ -330,6 +336,45 @@ def _moves(columns: dict[Quantity, npt.NDArray[np.float64]], reading: _Reading) 
     if speed is not None and not speed.has_unit and Q.SPEED in columns:
         reading.warnings.append("the speed has no unit: taken as metres a second")
         reading.certainty[Q.SPEED] = Certainty.ESTIMATED
+
+
+_THOUSANDTHS = (Q.HEIGHT_TAKEOFF, Q.HEIGHT_SEA, Q.HEIGHT_ELLIPSOID, Q.HEIGHT_GROUND)
+_HUNDREDTHS = (Q.SPEED, Q.CLIMB, Q.COURSE, Q.PLATFORM_YAW)
+
+
+def _as_autopilots_count(columns: dict[Quantity, npt.NDArray[np.float64]], reading: _Reading) -> None:
+    """Beside places in ten millionths of a degree, whole numbers without a unit are millimetres, and speeds and headings
+    hundredths. Source: MAVLink, GLOBAL_POSITION_INT and GPS_RAW_INT; PX4, SensorGps.msg before 2023."""
+    heads = {q: reading.used.get(q) for q in (*_THOUSANDTHS, *_HUNDREDTHS)}
+    plain = reading.used.get(Extra.PLAIN_ALTITUDE)
+    north = reading.used.get(Extra.NORTH_SPEED)
+    for quantity in _THOUSANDTHS:
+        head = heads[quantity] or plain
+        if quantity in columns and head is not None and not head.has_unit and _whole(columns[quantity]):
+            columns[quantity] = columns[quantity] / 1000
+            _counted(reading, quantity, "heights are whole numbers and taken as millimetres, as autopilots log them")
+    for quantity in _HUNDREDTHS:
+        head = heads[quantity] or (north if quantity in (Q.SPEED, Q.CLIMB) else None)
+        if quantity not in columns or head is None or head.unit or not np.nanmax(np.abs(columns[quantity]), initial=0) > 0:
+            continue
+        parts = [np.array(reading.extras.get(extra, [])) for extra in _SPEEDS] if head is north else [columns[quantity]]
+        angle = quantity in (Q.COURSE, Q.PLATFORM_YAW)
+        if all(_whole(part) for part in parts) and (not angle or np.nanmax(columns[quantity]) > 360):
+            columns[quantity] = columns[quantity] / 100
+            _counted(
+                reading, quantity, "speeds and headings are whole numbers and taken as hundredths, as autopilots log them"
+            )
+
+
+def _whole(values: npt.NDArray[np.float64]) -> bool:
+    known = values[np.isfinite(values)]
+    return bool((known == np.round(known)).all())
+
+
+def _counted(reading: _Reading, quantity: Quantity, words: str) -> None:
+    reading.certainty[quantity] = Certainty.ESTIMATED
+    if words not in reading.warnings:
+        reading.warnings = [w for w in reading.warnings if "has no unit" not in w] + [words]
 
 
 def _spans(recording: Sequence[bool], elapsed_us: npt.NDArray[np.int64]) -> list[str]:

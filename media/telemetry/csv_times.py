@@ -36,7 +36,7 @@ _OF_DAY = re.compile(_CLOCK)
 _OF_DAY_COMPACT = re.compile(r"(\d{1,2})(\d{2})(\d{2})(?:[.,](\d{1,9}))?")
 _SPAN = re.compile(r"(?:(\d{1,4})\s?h\w*\s?)?(?:(\d{1,5})\s?m(?:in\w*)?\s?)?(?:(\d{1,7}(?:[.,]\d{1,9})?)\s?s\w*)?")
 _COLONS = re.compile(r"(?:\d{1,4}:)?\d{1,4}:\d{1,2}(?:[.,]\d{1,9})?")
-_NUMBER = re.compile(r"[+-]?\d{1,18}(?:[.,]\d{1,12})?(?:[eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?\d{1,19}(?:[.,]\d{1,12})?(?:[eE][+-]?\d{1,2})?")
 _SINCE_SOMETHING = re.compile(
     r"\b(?:elapsed|fly|flight|video|media|offset|record\w*|clip|play|since|relative|boot|seconds|t|ts)\b"
 )
@@ -69,10 +69,11 @@ Column = tuple[Heading, Sequence[str]]
 
 def times(columns: Sequence[Column], rows: int) -> Times:
     """From every column that speaks of time: the best clock, and the best count since the log began."""
-    kinds = [(kind, column) for column in columns if (kind := _kind(column)) is not None]
     warnings: list[str] = []
+    columns = _apart(columns, warnings)
+    kinds = [(kind, column) for column in columns if (kind := _kind(column)) is not None]
     clock, zone = _clock(kinds, rows, warnings)
-    elapsed = _elapsed(kinds, warnings)
+    elapsed = _elapsed(kinds, clock, warnings)
     if elapsed is None and (clock == NO_TIME).all():
         of_day = next((column for kind, column in kinds if kind is Kind.OF_DAY), None)
         if of_day is None:
@@ -80,7 +81,47 @@ def times(columns: Sequence[Column], rows: int) -> Times:
         else:
             warnings.append("no column has a date: only the time of day is known")
             return Times(clock, elapsed_of(_unwrapped([_of_day(text) for text in of_day[1]])), zone, tuple(warnings))
+    if elapsed is not None and len(np.unique(elapsed)) * 2 < len(np.unique(clock[clock != NO_TIME])):
+        # A count of whole seconds beside a clock that knows their parts.
+        elapsed = elapsed_of(clock) + elapsed[0]
     return Times(clock, elapsed_of(clock) if elapsed is None else elapsed, zone, tuple(warnings))
+
+
+def _apart(columns: Sequence[Column], warnings: list[str]) -> Sequence[Column]:
+    """240526 and 141314, as receivers' loggers run dates and times together, in the spelling that the rest reads.
+
+    A time is only taken for one beside such a date: by itself 141314 may be milliseconds.
+    """
+    dates = [(h, texts) for h, texts in columns if "date" in h.words and _all(r"\d{6}|\d{8}", texts)]
+    if not dates:
+        return columns
+    heading, texts = dates[0]
+    apart: dict[int, list[str]] = {}
+    if _all(r"\d{6}", texts):
+        years = [max(int(text[at : at + 2] or 0) for text in texts) for at in (0, 4)]
+        order = (slice(0, 2), slice(4, 6)) if years[0] > 31 else (slice(4, 6), slice(0, 2)) if years[1] > 31 else None
+        if order is None:
+            warnings.append(f"a date like {next(filter(None, texts))} may have its year or its day first: it is not read")
+        apart[heading.place] = [f"20{t[order[0]]}-{t[2:4]}-{t[order[1]]}" if order and t else "" for t in texts]
+    for other, cells in columns:
+        if re.search(r"^(?:utc |gps )?time(?: utc| local)?$", other.words) and _all(r"\d{5,6}(?:\.\d{1,9})?", cells):
+            parts = [text.partition(".") for text in cells]
+            full = [whole.zfill(6) for whole, _, _ in parts]
+            if all(t[2:4] < "60" and t[4:6] <= "60" for t in full):
+                apart[other.place] = [
+                    f"{t[:2]}:{t[2:4]}:{t[4:]}{point}{rest}" if whole else ""
+                    for t, (whole, point, rest) in zip(full, parts, strict=True)
+                ]
+    return [(heading, apart.get(heading.place, texts)) for heading, texts in columns]
+
+
+def _all(pattern: str, texts: Sequence[str]) -> bool:
+    return any(texts) and all(re.fullmatch(pattern, text) for text in texts if text)
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a cell holds a date and a time of day."""
+    return _STAMP.fullmatch(text) is not None
 
 
 def _kind(column: Column) -> Kind | None:
@@ -140,8 +181,11 @@ def _rank(kind: Kind, heading: Heading) -> int:
     return 1 if kind is Kind.EPOCH else 3 if "local" in heading.words else 2
 
 
-def _elapsed(kinds: Sequence[tuple[Kind, Column]], warnings: list[str]) -> npt.NDArray[np.int64] | None:
+def _elapsed(
+    kinds: Sequence[tuple[Kind, Column]], clock_us: npt.NDArray[np.int64], warnings: list[str]
+) -> npt.NDArray[np.int64] | None:
     numbers = [column for kind, column in kinds if kind is Kind.NUMBER]
+    numbers = [column for column in numbers if len(set(column[1])) > 1] or numbers
     numbers.sort(key=lambda c: (c[0].tick_us is None, _SINCE_SOMETHING.search(c[0].words) is None))
     spans = [column for kind, column in kinds if kind is Kind.SPAN]
     if numbers:
@@ -149,9 +193,7 @@ def _elapsed(kinds: Sequence[tuple[Kind, Column]], warnings: list[str]) -> npt.N
         read = np.array([_number(text) for text in texts])
         factor = heading.tick_us
         if factor is None:
-            steps = np.diff(read[np.isfinite(read)])
-            factor = 1e3 if len(steps) and np.median(steps) >= 5 else 1e6
-            unit = "milliseconds" if factor == 1e3 else "seconds"
+            factor, unit = _unit_of(read, clock_us)
             warnings.append(f"the time has no unit: taken as {unit}")
         with np.errstate(invalid="ignore"):
             usable = np.isfinite(read) & (np.abs(read * factor) < 1e15)
@@ -162,6 +204,22 @@ def _elapsed(kinds: Sequence[tuple[Kind, Column]], warnings: list[str]) -> npt.N
         return None
     known = ticks[ticks != NO_TIME]
     return elapsed_of(ticks) + (known[0] if len(known) else 0)
+
+
+_UNITS = ((1e6, "seconds"), (1e3, "milliseconds"), (1.0, "microseconds"), (1e-3, "nanoseconds"))
+
+
+def _unit_of(read: npt.NDArray[np.float64], clock_us: npt.NDArray[np.int64]) -> tuple[float, str]:
+    """Microseconds in one, and its name: the one that goes as fast as the clock, or by the steps alone."""
+    steps = np.diff(read[np.isfinite(read)])
+    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    ticks = np.diff(clock_us[clock_us != NO_TIME].astype(np.float64))
+    passed = float(ticks[ticks > 0].sum())
+    if step > 0 and passed > 0:
+        whole = float(steps[steps > 0].sum())
+        return min(_UNITS, key=lambda unit: abs(np.log(whole * unit[0] / passed)))
+    # 20 seconds, or 20 milliseconds: nothing logs a flight more slowly than the one or faster than the other, as a rule.
+    return _UNITS[int(step >= 5) + int(step >= 20_000) + int(step >= 20_000_000)]
 
 
 def _unwrapped(of_day: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -245,12 +303,12 @@ def _stamp(text: str, month_first: bool) -> tuple[int, bool]:
 
 
 def _epoch(text: str) -> tuple[int, bool]:
-    """Seconds since 1970, or thousandths or millionths of them, told from their size."""
+    """Seconds since 1970, or thousandths, millionths or thousand millionths of them, told from their size."""
     number = _number(text)
-    if not np.isfinite(number) or abs(number) > 1e18:
+    if not np.isfinite(number):
         return NO_TIME, True
     factor = next(f for limit, f in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (np.inf, 1e-3)) if abs(number) < limit)
-    return round(number * factor), True
+    return believable_us(round(number * factor)), True
 
 
 def _span(text: str) -> int:

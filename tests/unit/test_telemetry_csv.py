@@ -43,7 +43,11 @@ def said(found: Telemetry, row: int = 0) -> dict[Quantity, float]:
         ("lat_e7", Q.LATITUDE, 1e-7),
         ("Longtitude", Q.LONGITUDE, 1),
         (" gpsLng ", Q.LONGITUDE, 1),
-        ("OSD.height [ft]", Q.HEIGHT_TAKEOFF, 0.3048),
+        ("OSD.height [ft]", Extra.PLAIN_HEIGHT, 0.3048),
+        ("climbRate", Q.CLIMB, 1),
+        ("GCrs", Q.COURSE, 1),
+        ("yaw", Q.PLATFORM_YAW, 1),
+        ("horizontalAccuracy", Q.ACCURACY_HORIZONTAL, 1),
         ("height_above_takeoff(feet)", Q.HEIGHT_TAKEOFF, 0.3048),
         ("relativeAltitude (m)", Q.HEIGHT_TAKEOFF, 1),
         ("altitude_above_seaLevel(feet)", Q.HEIGHT_SEA, 0.3048),
@@ -84,7 +88,8 @@ def test_headings_are_recognised_in_many_spellings(text: str, role: Role, factor
 @pytest.mark.parametrize(
     "text",
     ["max_altitude(feet)", "OSD.hSpeedMax [MPH]", "rc_elevator", "wind speed (m/s)", "ground_elevation(feet)", "HOME.height",
-     "OSD.vpsHeight [ft]", "battery pitch", "gimbalPitchRaw", "distance(feet)", "Airspeed", "message", "platform", ""],
+     "OSD.vpsHeight [ft]", "battery pitch", "gimbalPitchRaw",
+     "bearingAccuracy", "speed_accuracy", "yawRate", "distance(feet)", "Airspeed", "message", "platform", ""],
 )  # fmt: skip
 def test_headings_of_other_things_are_left_alone(text: str) -> None:
     assert heading(0, text).role is None
@@ -335,3 +340,99 @@ def test_any_bytes_give_fixes_or_a_refusal(data: bytes) -> None:
     for start in (b"", b"lat,lon,time\n52,1,"):
         with contextlib.suppress(ExhibitError):
             csv_log.read_bytes(start + data)
+
+
+# --- exports of autopilots, phones and small loggers, in forms of theirs with places of ours ---------------------------
+
+HERE = {Q.LATITUDE: 51.501, Q.LONGITUDE: -0.142}
+
+
+def test_an_autopilots_whole_numbers_are_millimetres_and_hundredths() -> None:
+    head = "timestamp|GPI.time_boot_ms|GPI.lat|GPI.lon|GPI.alt|GPI.relative_alt|GPI.vx|GPI.vy|GPI.vz|GPI.hdg"
+    row = "1716732794.0{}|1{}00|515010000|-1420000|135200|35200|300|400|-50|27050"
+    found = read(head, row.format(0, 0), row.format(1, 1))
+    expected = {Q.HEIGHT_SEA: 135.2, Q.HEIGHT_TAKEOFF: 35.2, Q.SPEED: 5.0, Q.CLIMB: 0.5, Q.COURSE: 270.5}
+    assert (HERE | expected).items() <= said(found).items()
+    assert set(expected) <= {q for q, worth in found.certainty.items() if worth is Certainty.ESTIMATED}
+    assert any("millimetres" in words for words in found.warnings)
+
+
+def test_a_receivers_log_of_px4_counts_microseconds_and_names_the_kind_of_fix() -> None:
+    head = (
+        "timestamp|time_utc_usec|lat|lon|alt|alt_ellipsoid|eph|epv|vel_m_s|timestamp_time_relative|fix_type|satellites_used"
+    )
+    row = "12{0}00000|1716732794{0}00000|515010000|-1420000|35000|82000|0.8|1.2|5.0|0|{1}|14"
+    found = read(head, row.format(0, 3), row.format(2, 1))
+    assert found.elapsed_us.tolist() == [12_000_000, 12_200_000]
+    assert found.flags.tolist() == [0, int(Flag.NO_FIX)]
+    assert (HERE | {Q.HEIGHT_SEA: 35.0, Q.HEIGHT_ELLIPSOID: 82.0, Q.ACCURACY_VERTICAL: 1.2}).items() <= said(found).items()
+    metres = read(
+        "timestamp|latitude_deg|longitude_deg|altitude_msl_m", "12000000|51.501|-0.142|35.0", "12100000|51.501|-0.142|35"
+    )
+    assert (metres.elapsed_us.tolist(), said(metres)) == ([12_000_000, 12_100_000], HERE | {Q.HEIGHT_SEA: 35.0})
+
+
+def test_a_count_of_whole_seconds_gives_way_to_a_clock_with_their_parts() -> None:
+    head = "Timestamp|heading|climbRate|altitudeRelative|flightTime|gps.lat|gps.lon|gps.courseOverGround|gps.lock"
+    row = "2024-05-26 14:13:14.{}00|270.0|0.5|35.0|00:01:02|51.501|-0.142|271.0|3"
+    found = read(head, *(row.format(n) for n in range(5)))
+    assert found.elapsed_us.tolist() == [62_000_000 + n * 100_000 for n in range(5)]
+    assert said(found)[Q.CLIMB] == 0.5
+
+
+def test_a_phones_nanoseconds_are_a_date_and_its_accuracies_stay_apart() -> None:
+    head = (
+        "time|seconds_elapsed|bearingAccuracy|speedAccuracy|verticalAccuracy|horizontalAccuracy|bearing|longitude|latitude"
+    )
+    found = read(head, "1716732794123456789|0.12|10|0.5|3.0|4.7|270.0|-0.142|51.501")
+    assert found.clock_us[0] == micros(2024, 5, 26, 14, 13, 14) + 123_457
+    assert found.zone is Zone.UTC
+    assert said(found) == HERE | {Q.ACCURACY_HORIZONTAL: 4.7, Q.ACCURACY_VERTICAL: 3.0, Q.COURSE: 270.0}
+
+
+def test_a_bare_height_is_above_the_take_off_only_of_what_took_off() -> None:
+    walked = read("Time (s)|Latitude (°)|Longitude (°)|Height (m)", "0.5|51.501|-0.142|35.0")
+    assert said(walked) == HERE | {Q.HEIGHT_SEA: 35.0}
+    flown = read("OSD.flyTime [s]|OSD.latitude|OSD.longitude|OSD.height [m]", "0.5|51.501|-0.142|35.0")
+    assert said(flown) == HERE | {Q.HEIGHT_TAKEOFF: 35.0}
+
+
+def test_units_and_sides_may_stand_in_the_cells() -> None:
+    found = read(
+        "INDEX|DATE|TIME|VALID|LATITUDE|N/S|LONGITUDE|E/W|HEIGHT|SPEED|HEADING",
+        "1|2024/05/26|14:13:14|SPS|51.501000|N|0.142000|W|35.0 M|36.0 km/h|270",
+    )
+    assert (HERE | {Q.HEIGHT_SEA: 35.0, Q.SPEED: 10.0}).items() <= said(found).items()
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [("320524", micros(2032, 5, 24, 14, 13, 14)), ("240532", micros(2032, 5, 24, 14, 13, 14)), ("240526", None)],
+)
+def test_degrees_with_minutes_and_dates_run_together(date: str, moment: int | None) -> None:
+    head = "Date|Time|Lat|NS|Lon|EW|Speed(knots)"
+    found = read(head, f"{date}|141314|5130.060|N|00008.520|W|10.0", f"{date}|141315.5|5130.060|N|00008.520|W|10.0")
+    assert said(found) == HERE | {Q.SPEED: 5.1444}
+    assert found.elapsed_us.tolist() == [0, 1_500_000]
+    assert found.clock_us[0] == (NO_TIME if moment is None else moment)
+    assert any("year or its day first" in words for words in found.warnings) is (moment is None)
+
+
+def test_minutes_beyond_sixty_or_fewer_digits_are_no_degrees_with_minutes() -> None:
+    for latitude, longitude in (("5161.060", "00008.520"), ("5130.060", "8.520")):
+        assert not read("Lat|Lon|Alt", f"{latitude}|{longitude}|3.0").placed.any()
+
+
+def test_a_column_without_a_heading_may_hold_the_dates() -> None:
+    found = read("|altitude|latitude|longitude|fix_type", "20240526 14:13:14:140|0.05|51.501|-0.142|3")
+    assert found.clock_us[0] == micros(2024, 5, 26, 14, 13, 14) + 140_000
+
+
+def test_garmins_parts_of_a_circle_are_no_ten_millionths() -> None:
+    found = read("timestamp_iso|position_lat|position_long", "2024-05-26T14:13:14Z|614430870|-1694129")
+    assert said(found) == {Q.LATITUDE: 51.501, Q.LONGITUDE: -0.142}
+
+
+def test_a_point_may_part_the_thousands() -> None:
+    found = read("Breite;Länge;Höhe (m)", "51,501;-0,142;1.234,5", separator=";")
+    assert said(found) == HERE | {Q.HEIGHT_SEA: 1234.5}
