@@ -18,8 +18,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fifth, machine, runners
-from benchmarks.contest import Contest, hold, save
+from benchmarks import fifth, machine, runners, spread
+from benchmarks.contest import SHORT, Contest, hold, save
 from benchmarks.growth import grown
 from benchmarks.loop import loop
 from benchmarks.measure import run
@@ -30,6 +30,8 @@ _CLIPS = ("street_people.mp4", "dashcam_road.mp4")
 _ROAD = "traffic.mp4"
 _PROFILE_S, _PART_FRAMES = Fraction(3), 60
 _ALIKE_S = Fraction(2)
+_LEAST_SPREAD_S = 4
+"""The short piece, a quarter, still has frames for four segments of some groups."""
 _DEMO = "demo.mp4"
 
 
@@ -70,6 +72,10 @@ def measure(asked: argparse.Namespace, only: Sequence[str] = ()) -> dict[str, An
         if asked.growth:
             _say(f"{float(asked.growth):g} s against ten times as much")
             growth = grown(files[0], asked.growth, folder)
+        shared = None
+        if asked.length >= _LEAST_SPREAD_S:
+            _say("four segments on four processes")
+            shared = _spread(files[0], folder, asked.length)
     return {
         "command": f"make bench LENGTH={float(asked.length):g} REPEATS={asked.repeats} GROWTH={float(asked.growth):g}",
         "date": datetime.now(UTC).strftime("%-d %B %Y, %H:%M UTC"),
@@ -80,6 +86,7 @@ def measure(asked: argparse.Namespace, only: Sequence[str] = ()) -> dict[str, An
         "profile": profile,
         "alike": alike,
         "growth": growth,
+        "spread": shared,
     }
 
 
@@ -116,6 +123,15 @@ def _profile(clip: Path, folder: Path, length_s: Fraction) -> dict[str, Any]:
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     frames = min(_PART_FRAMES, piece.frames)
     return {"clip": clip.name, "frames": piece.frames, "part_frames": frames, **told}
+
+
+def _spread(clip: Path, folder: Path, length_s: Fraction) -> dict[str, Any]:
+    pieces = [folder / "spread-long.mp4", folder / "spread-short.mp4"]
+    for path, seconds in zip(pieces, (length_s, length_s * SHORT), strict=True):
+        spread.piece(clip, path, seconds)
+    command = [sys.executable, "-m", "benchmarks.spread", *map(str, pieces)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {"clip": clip.name, "runs": json.loads(told.splitlines()[-1])}
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""The page's part on a ten times longer file, and on how alike a copy looks."""
+"""The page's parts on a ten times longer file, on segments side by side, and on how alike a copy looks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 GROWN_CPU, GROWN_MEMORY, MOST_MEMORY = 0.05, 0.10, 600e6
 """How much more a frame, and memory, of a ten times longer file may cost; and bytes that it may need."""
 FULL_S = 60
+SPREAD_CPU, SEGMENTS, SEGMENT_S, RATE = 0.05, 4, 60, 30
+"""How much more four segments of a minute, each in a process of its own, may cost than one process for all."""
 
 
 def growth(told: Mapping[str, Any]) -> Iterator[str]:
@@ -35,6 +37,40 @@ def growth(told: Mapping[str, Any]) -> Iterator[str]:
 def _cpu_ms(shorter: Mapping[str, Any], longer: Mapping[str, Any]) -> float:
     more: float = 1000 * (longer["cpu_s"] - shorter["cpu_s"]) / (longer["frames"] - shorter["frames"])
     return more
+
+
+def spread(told: Mapping[str, Any]) -> Iterator[str]:
+    long, short = told["runs"]
+    yield from ["", "## Four segments on four processes", ""]
+    yield (
+        f"{told['clip']} in a loop, key frames every half second, {long['frames']} and {short['frames']} frames, each once, "
+        "faces only. A frame costs what the long piece takes more, by the frames that it has more; the rest is the start of "
+        f"the processes. The last column is what follows for {SEGMENTS} segments of {SEGMENT_S} s, as a server cuts them."
+    )
+    yield from ["", f"| processor time | ms a frame | start s | s for {SEGMENTS} × {SEGMENT_S} s |", "|---|---|---|---|"]
+    whole: dict[str, float] = {}
+    for name, stages in _SPREAD_ROWS.items():
+        ended, began = (sum(run["cpu_s"][stage] for stage in stages) for run in (long, short))
+        frame_s = (ended - began) / (long["frames"] - short["frames"])
+        start_s = ended - frame_s * long["frames"]
+        whole[name] = start_s + frame_s * SEGMENTS * SEGMENT_S * RATE
+        yield f"| {name} | {1000 * frame_s:.1f} | {start_s:.1f} | {whole[name]:.0f} |"
+    yield from ["", "| goal | measured | |", "|---|---|---|"]
+    for what, four, one in _SPREAD_GOALS:
+        more = whole[four] / whole[one] - 1
+        yield f"| {what} costs at most {SPREAD_CPU:.0%} more on four | {more:+.1%} | {_verdict(more <= SPREAD_CPU)} |"
+
+
+_SPREAD_ROWS = {
+    "looking, one process": ("look",),
+    "looking, four at once": ("look in four",),
+    "all of it, one pass in one process": ("one pass",),
+    "all of it, four at once, then tracks and copy": ("look in four", "track", "redact"),
+}
+_SPREAD_GOALS = (
+    ("looking", "looking, four at once", "looking, one process"),
+    ("all of it", "all of it, four at once, then tracks and copy", "all of it, one pass in one process"),
+)
 
 
 def alike(told: Mapping[str, Any]) -> Iterator[str]:

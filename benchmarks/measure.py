@@ -33,6 +33,8 @@ class Cost:
     cpu_s: float
     peak_bytes: int
     others: float
+    torch: bool = False
+    """Whether a process had PyTorch loaded."""
 
 
 def run(command: Sequence[str], log: Path, fine: Sequence[int] = (0,)) -> Cost:
@@ -70,7 +72,7 @@ def run(command: Sequence[str], log: Path, fine: Sequence[int] = (0,)) -> Cost:
     told = json.loads(result.read_text("ascii"))
     result.unlink()
     others_s = _busy_s(psutil.cpu_times()) - _busy_s(before) - told["cpu_s"]
-    return Cost(told["wall_s"], told["cpu_s"], peak, min(1.0, max(0.0, others_s / whole_s)))
+    return Cost(told["wall_s"], told["cpu_s"], peak, min(1.0, max(0.0, others_s / whole_s)), memory.torch)
 
 
 def _busy_s(times: psutil._ntuples.scputimes) -> float:
@@ -83,6 +85,7 @@ class _Memory:
 
     def __init__(self, pid: int) -> None:
         self._pid, self._peak = pid, 0
+        self.torch = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -95,8 +98,9 @@ class _Memory:
     def _watch(self) -> None:
         while not self._stop.wait(_EVERY_S):
             with suppress(psutil.Error):
-                top = psutil.Process(self._pid)
-                self._peak = max(self._peak, sum(map(_own_bytes, top.children(recursive=True))))
+                below = psutil.Process(self._pid).children(recursive=True)
+                self._peak = max(self._peak, sum(map(_own_bytes, below)))
+                self.torch = self.torch or any(map(_has_torch, below))
 
 
 def _own_bytes(process: psutil.Process) -> int:
@@ -106,3 +110,9 @@ def _own_bytes(process: psutil.Process) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def _has_torch(process: psutil.Process) -> bool:
+    with suppress(OSError):
+        return "libtorch" in Path(f"/proc/{process.pid}/maps").read_text("utf-8", "replace")
+    return False

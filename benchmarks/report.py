@@ -52,7 +52,7 @@ REAL_TIME = 10.0
 _NOT_MEASURED = """\
 - **Whether anything leaks.** These are times, of the default setting. A redaction that is fast and blind is worth nothing:
   what the same setting leaves open is measured by `make quality`.
-- Four segments on four worker processes, and a one-hour file's memory.
+- A one-hour file's memory, and segments on several machines.
 - The controls' own leaks stand in [quality.md](quality.md). *naive* and *deface* are timed as they are, on pieces shorter
   than the others' (their column says how long), and compared per frame.
 - A graphics processor: none was used. It would take the detectors off the processor; decoding, painting and x264 would stay.
@@ -85,6 +85,8 @@ def _lines(told: Mapping[str, Any], contests: list[Contest]) -> Iterator[str]:
     yield from _profile(told["profile"])
     if told.get("growth"):
         yield from longer.growth(told["growth"])
+    if told.get("spread"):
+        yield from longer.spread(told["spread"])
     if told.get("alike"):
         yield from longer.alike(told["alike"])
     yield from ["", "## What is not measured", "", _NOT_MEASURED, "", "## The machine", "", "| | |", "|---|---|"]
@@ -141,6 +143,9 @@ def _against_the_goals(contests: list[Contest]) -> Iterator[str]:
             start = Spread.of(started)
             verdict = "reached" if start.median <= START_S else "**not reached**"
             yield f"| {contest.clip} | redact, start-up in s | {_three(start, 1)} | | ≤ {START_S:g} | {verdict} |"
+            loaded = sum(run.torch for turn in contest.turns["redact"] for run in (turn.long, turn.short))
+            verdict = "**not reached**" if loaded else "reached"
+            yield f"| {contest.clip} | redact, runs with torch loaded | {loaded} of {2 * len(started)} | | 0 | {verdict} |"
         speed = _real_time(contest, "analyse")
         if speed is not None:
             verdict = "reached" if speed.median >= REAL_TIME else "**not reached**"

@@ -12,6 +12,8 @@ from cli.main import COMMANDS, load
 from evidence.redaction import Hide
 
 _FACES, _OBJECTS = "yolo11n-face.pt", "yolo11n.pt"
+_SLOW, _SLOWEST = Fraction(1, 4), Fraction(1, 16)
+"""What the controls that take longest get of the length: a second of full HD takes deface twenty."""
 _BINS = Path(sys.executable).parent
 _FINDINGS_OPEN = 3
 """`exhibit redact` ends with this when the copy is there and its second look found something: a result, not a failure."""
@@ -35,11 +37,9 @@ def on_any_clip(models: Path | None) -> list[Runner]:
         found.append(_redact("heads", *alone, what="heads"))
     faces, objects = (models / name if models else None for name in (_FACES, _OBJECTS))
     if faces and faces.is_file():
-        found.append(
-            _control("naive", f"CLIP OUT {_FACES}", lambda c, o: [str(c), str(o / "x.mp4"), str(faces)], Fraction(1, 2))
-        )
+        found.append(_control("naive", f"CLIP OUT {_FACES}", lambda c, o: [str(c), str(o / "x.mp4"), str(faces)], _SLOW))
     shown = "deface --output OUT CLIP"
-    found.append(_control("deface_control", "", lambda c, o: [str(c), str(o / "x.mp4")], Fraction(1, 5), "deface", shown))
+    found.append(_control("deface_control", "", lambda c, o: [str(c), str(o / "x.mp4")], _SLOWEST, "deface", shown))
     found.append(
         Runner(
             "analyse",
@@ -49,7 +49,7 @@ def on_any_clip(models: Path | None) -> list[Runner]:
         )
     )
     if objects and objects.is_file():
-        found.append(_control("predict", f"CLIP {_OBJECTS}", lambda c, _: [str(c), str(objects)], Fraction(1, 2)))
+        found.append(_control("predict", f"CLIP {_OBJECTS}", lambda c, _: [str(c), str(objects)], _SLOW))
     return found
 
 

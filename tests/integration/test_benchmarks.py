@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from benchmarks import fifth
+from benchmarks import fifth, spread
 from benchmarks.contest import Contest
 from benchmarks.growth import grown
 from benchmarks.loop import loop
@@ -125,6 +125,28 @@ def test_the_time_of_orphans_counts_too(tmp_path: Path) -> None:
     cost = run([sys.executable, "-c", top], tmp_path / "said.txt")
     assert cost.cpu_s > 0.5
     assert cost.wall_s < 30
+
+
+def test_a_run_with_torch_loaded_is_noticed(tmp_path: Path) -> None:
+    library = tmp_path / "libtorch_cpu.so"
+    library.write_bytes(bytes(4096))
+    mapped = "m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)"
+    loads = f"import mmap, time; f = open({str(library)!r}, 'rb'); {mapped}; time.sleep(1)"
+    assert run([sys.executable, "-c", loads], tmp_path / "said.txt").torch
+    assert not run([sys.executable, "-c", "import time; time.sleep(1)"], tmp_path / "said.txt").torch
+
+
+def test_four_segments_on_four_processes_are_measured_beside_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXHIBIT_DATA_DIR", str(tmp_path / "data"))
+    path = tmp_path / "piece.mp4"
+    assert spread.piece(write(tmp_path / "clip.mp4", Clip(frames=20)), path, Fraction(1)) == 60
+    command = [sys.executable, "-m", "benchmarks.spread", str(path)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=240).stdout
+    (told,) = json.loads(said.splitlines()[-1])
+    assert told["frames"] == 60
+    assert set(told["cpu_s"]) == {"one pass", "look", "look in four", "track", "redact"}
+    assert all(seconds > 0 for seconds in told["cpu_s"].values())
+    assert told["cpu_s"]["look in four"] > told["cpu_s"]["look"], "three more processes were started"
 
 
 def test_a_command_that_fails_says_what_it_said(tmp_path: Path) -> None:

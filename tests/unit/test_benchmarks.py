@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,33 @@ def test_a_longer_file_is_compared_without_the_start() -> None:
     assert "scaled down" in text
     worse = "\n".join(longer.growth(grown(46.0, 601 * MB)))
     assert worse.count("**not reached**") == 3
+
+
+def shared(four_s: float) -> dict[str, Any]:
+    """A frame takes 30 ms to look at and 50 ms in one pass; a process a second and two to start; tracks nothing."""
+
+    def run(frames: int) -> dict[str, Any]:
+        four = 4.0 + frames * four_s
+        cpu_s = {"one pass": 2 + frames * 0.05, "look": 1 + frames * 0.03, "look in four": four, "track": 0.0}
+        return {"frames": frames, "cpu_s": {**cpu_s, "redact": 1 + frames * 0.02}}
+
+    return {"clip": "street.mp4", "runs": [run(600), run(120)]}
+
+
+def test_segments_side_by_side_are_held_against_one_process_at_the_length_a_server_cuts() -> None:
+    text = "\n".join(longer.spread(shared(0.03)))
+    assert "| looking, one process | 30.0 | 1.0 | 217 |" in text
+    assert "| looking, four at once | 30.0 | 4.0 | 220 |" in text
+    assert "| looking costs at most 5% more on four | +1.4% | reached |" in text
+    assert "| all of it costs at most 5% more on four | +0.8% | reached |" in text
+    assert "\n".join(longer.spread(shared(0.04))).count("**not reached**") == 2
+
+
+def test_torch_in_a_run_is_told(contest: Contest) -> None:
+    assert "| redact, runs with torch loaded | 0 of 6 | | 0 | reached |" in page(told(contest))
+    one = contest.turns["redact"][0]
+    contest.turns["redact"][0] = Turn(replace(one.long, torch=True), one.short, one.long_frames, one.short_frames)
+    assert "| redact, runs with torch loaded | 1 of 6 | | 0 | **not reached** |" in page(told(contest))
 
 
 def test_likeness_leaves_masks_out_and_sees_what_encoding_did() -> None:
