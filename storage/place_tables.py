@@ -74,6 +74,7 @@ place_blocks = Table(
     Column("source_id", ForeignKey("telemetry_sources.id", ondelete="CASCADE"), nullable=False),
     Column("minute", Integer, nullable=False, comment="of the exhibit's media time, from 0"),
     Column("seconds", LargeBinary, nullable=False, comment="position and footprint of each: storage/blocks.py"),
+    Column("stretches", LargeBinary, nullable=False, comment="what its seconds have in common: storage/stretches.py"),
     UniqueConstraint("source_id", "minute"),
 )
 place_cells = Table(

@@ -14,7 +14,7 @@ from storage.rows import exhibit_of
 from storage.tables import cases, exhibits, memberships, tracks
 
 # What the uploader claims goes before what the container claims.
-_CLAIMED = func.coalesce(
+CLAIMED = func.coalesce(
     exhibits.c.captured_at, cast(exhibits.c.media["claimed_capture_time"].astext, DateTime(timezone=True))
 )
 
@@ -32,7 +32,7 @@ def within_reach(user: User, act: Act) -> ColumnElement[bool]:
 
 def search(connection: Connection, user: User, query: Query) -> tuple[Sequence[Hit], Sequence[Hit]]:
     found = (
-        select(tracks, exhibits.c.id, cases.c.reference.label("case_reference"), _CLAIMED.label("claimed"))
+        select(tracks, exhibits.c.id, cases.c.reference.label("case_reference"), CLAIMED.label("claimed"))
         .join(exhibits, exhibits.c.id == tracks.c.exhibit_id)
         .join(cases, cases.c.id == exhibits.c.case_id, isouter=True)
         .where(within_reach(user, Act.WATCH), tracks.c.best_score >= query.min_score)
@@ -45,14 +45,14 @@ def search(connection: Connection, user: User, query: Query) -> tuple[Sequence[H
         found = found.where(exhibits.c.case_id == query.case_id)
     if query.kind:
         found = found.where(exhibits.c.kind == query.kind)
-    starts = _CLAIMED + cast(func.make_interval(0, 0, 0, 0, 0, 0, tracks.c.start_s), Interval)
-    ends = _CLAIMED + cast(func.make_interval(0, 0, 0, 0, 0, 0, tracks.c.end_s), Interval)
-    dated = found.where(_CLAIMED.is_not(None)).order_by(starts, exhibits.c.id, tracks.c.track_id)
+    starts = CLAIMED + cast(func.make_interval(0, 0, 0, 0, 0, 0, tracks.c.start_s), Interval)
+    ends = CLAIMED + cast(func.make_interval(0, 0, 0, 0, 0, 0, tracks.c.end_s), Interval)
+    dated = found.where(CLAIMED.is_not(None)).order_by(starts, exhibits.c.id, tracks.c.track_id)
     if query.after is not None:
         dated = dated.where(ends >= query.after)
     if query.before is not None:
         dated = dated.where(starts <= query.before)
-    undated = found.where(_CLAIMED.is_(None)).order_by(exhibits.c.uploaded_at, exhibits.c.id, tracks.c.track_id)
+    undated = found.where(CLAIMED.is_(None)).order_by(exhibits.c.uploaded_at, exhibits.c.id, tracks.c.track_id)
     return _hits(connection, dated), _hits(connection, undated)
 
 

@@ -1,34 +1,52 @@
-"""Who filmed this spot, and when: cells give candidates, the exact test decides, the best come first."""
+"""Who filmed this spot, and when: cells give candidates, the exact test decides, the best come first.
+
+What a shape holds as a whole, or doesn't touch, is told by its stretches alone (`storage.stretches`); only the minutes at a
+shape's edge are read second by second, those first that may show it best, until a page is full.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ARRAY, BigInteger, Connection, Select, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Connection, Select, bindparam, func, literal, select
 
 from evidence.case import Act, User
-from evidence.clock import Correction, corrected_us, satellites_set
 from evidence.exhibit import Exhibit, ExhibitId
-from evidence.places import FILE_CLOCK, Shape, Sighting
-from evidence.telemetry import NO_TIME, Family, Zone
+from evidence.places import By, Shape, Sighting
+from evidence.telemetry import CERTAINTIES, NO_TIME, Certainty
 from storage import cells
-from storage.blocks import SECOND, read_block
-from storage.index.places import correction_of, newest
+from storage.blocks import BLOCK_US, SECOND, read_block
+from storage.database import in_binary
+from storage.index.moments import SECOND_US, Clocks, Windows, in_period
 from storage.index.search import within_reach
 from storage.index.values import Query
-from storage.place_tables import clock_corrections, place_blocks, place_cells, telemetry_sources
+from storage.place_tables import place_blocks, place_cells, telemetry_sources
 from storage.rows import AnyRow, exhibit_of
-from storage.sightings import Seconds, best_first, covering, drawn, spans
+from storage.sightings import covering, drawn
+from storage.spans import DIGITS, Spans, best_first, joined, put_together, seconds_as_spans
+from storage.stretches import FOOTPRINT, STRETCH, at_most, held, nearby
 from storage.tables import cases, exhibits, tracks
 
-_BLOCKS_AT_ONCE = 2000
-_SECOND_US = 1_000_000
+_BLOCKS_AT_ONCE = 300
+_MOST_WEIGHED = 4_000
+"""Of more seconds than that every second or third … is weighed, and speaks for its neighbours."""
+_MINUTES, _ZERO = 1 << 32, 1 << 31
+_UNEVEN_US = 60_000_000
+_JITTER_S = 2.0
+_SECONDS = """
+SELECT blocks.source_id, string_agg(blocks.seconds, ''::bytea ORDER BY blocks.minute)
+FROM unnest(%s::text[], %s::int[]) AS asked(source_id, minute)
+JOIN place_blocks AS blocks ON blocks.source_id = asked.source_id AND blocks.minute = asked.minute
+GROUP BY blocks.source_id ORDER BY blocks.source_id
+"""
+Numbers = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +60,24 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Covered:
-    """Seconds of one source that cover the shape. Shape: (k,) each."""
+class _Near:
+    """Stretches that may cover the shape. Shape: (k,) each; sources and exhibits by their number in the lists."""
 
-    source: AnyRow
-    at_us: npt.NDArray[np.int64]
-    clock_us: npt.NDArray[np.int64]
-    found: Seconds
+    sources: list[AnyRow]
+    exhibit_ids: list[ExhibitId]
+    stretch: npt.NDArray[np.void]
+    source: Numbers
+    exhibit_number: Numbers
+    """By source."""
+    held: Bools
+    """All of it lies in the shape."""
 
-    def outside(self, start_us: int, end_us: int) -> _Covered:
-        keep = (self.at_us < start_us) | (self.at_us > end_us)
-        return _Covered(self.source, self.at_us[keep], self.clock_us[keep], self.found.of(keep))
+    @property
+    def exhibit(self) -> Numbers:
+        return np.asarray(self.exhibit_number[self.source])
+
+    def of(self, some: Bools, held: Bools) -> _Near:
+        return replace(self, stretch=self.stretch[some], source=self.source[some], held=held[some])
 
 
 def sightings(connection: Connection, user: User, shape: Shape, query: Query) -> Sequence[Seen]:
@@ -61,185 +86,259 @@ def sightings(connection: Connection, user: User, shape: Shape, query: Query) ->
     With labels: those in which a track of such a label was there too. With a time: those that may lie in it by the
     corrected clocks; what has no time at all stays, as nobody knows that it doesn't belong.
     """
-    covered: dict[ExhibitId, list[_Covered]] = {}
-    for part in _covered(connection, user, drawn(shape), query):
-        covered.setdefault(part.source.exhibit_id, []).append(part)
-    covered = _told_once(connection, user, covered)
-    known = {row.id: exhibit_of(row) for row in connection.execute(select(exhibits).where(exhibits.c.id.in_(covered)))}
-    clocks = _Clocks(connection, covered.values(), known)
-    spoken = _times_of(connection, list(covered), query.labels) if query.labels else {}
-    found: list[Sighting] = []
-    for exhibit_id, parts in covered.items():
-        found += _of_exhibit(exhibit_id, parts, clocks, query, spoken.get(exhibit_id, ()))
-    names = _references(connection, known.values())
-    chosen = best_first(found)[query.offset : query.offset + query.limit]
-    return [Seen(s, known[s.exhibit_id], names.get(known[s.exhibit_id].case_id or "", "")) for s in chosen]
-
-
-def _of_exhibit(
-    exhibit_id: ExhibitId,
-    parts: Sequence[_Covered],
-    clocks: _Clocks,
-    query: Query,
-    spoken: Sequence[tuple[float, float]],
-) -> list[Sighting]:
-    at_us = np.concatenate([part.at_us for part in parts])
-    times = [clocks.utc_us(part) for part in parts]
-    utc_us, error_s = (np.concatenate([time[n] for time in times]) for n in (0, 1))
-    keep = _in_time(utc_us, error_s, query)
+    area = drawn(shape)
+    near = _near(connection, user, area, query)
+    windows = Windows()
     if query.labels:
-        second = at_us / _SECOND_US
-        keep &= np.logical_or.reduce([(second >= start - 1) & (second <= end) for start, end in spoken], initial=False)
-    by, certainty, quality = (
-        np.concatenate([getattr(part.found, name) for part in parts])[keep] for name in ("by", "certainty", "quality")
-    )
-    found = Seconds(np.arange(len(by)), by, certainty, quality)
-    return spans(exhibit_id, at_us[keep], found, utc_us[keep], error_s[keep])
+        _only_with_labels(connection, near.exhibit_ids, query.labels, windows)
+    _told_once(connection, user, near.exhibit_ids, windows)
+    clocks = Clocks(connection, near.sources) if query.after or query.before else None
+    near = _in_time(_alone(_in_windows(near, windows)), clocks, query)
+    found = _best(connection, near, area, windows, clocks, query)
+    return _told(connection, near, found)
 
 
-def _covered(connection: Connection, user: User, shape: BaseGeometry, query: Query) -> Iterator[_Covered]:
-    """Block by block, in parts that fit in memory however large the shape is."""
-    reachable = _reachable(user, query)
-    for ids in _candidates(connection, shape):
-        rows = connection.execute(reachable, {"ids": ids}).all()
-        records = read_block(b"".join(row.seconds for row in rows))
-        names = list(dict.fromkeys(row.source_id for row in rows))
-        numbers = {source_id: number for number, source_id in enumerate(names)}
-        lengths = [len(row.seconds) // SECOND.itemsize for row in rows]
-        found = covering(records, shape)
-        of_row = np.repeat(np.array([numbers[row.source_id] for row in rows], np.int64), lengths)[found.row]
-        sources = _sources(connection, {names[number] for number in np.unique(of_row).tolist()})
-        order = np.argsort(of_row, kind="stable")
-        for own in np.split(order, np.flatnonzero(np.diff(of_row[order])) + 1) if len(order) else []:
-            source = sources.get(names[of_row[own[0]]])
-            if source is not None:  # it may have been located again meanwhile
-                part = found.of(own)
-                yield _Covered(source, records["at_us"][part.row], records["clock_us"][part.row], part)
+# --- candidates ------------------------------------------------------------------------------------------------------
 
 
-def _candidates(connection: Connection, shape: BaseGeometry) -> Iterator[list[int]]:
-    """Numbers of the blocks that may cover the shape, some at a time.
+def _near(connection: Connection, user: User, shape: BaseGeometry, query: Query) -> _Near:
+    sources = list(connection.execute(_reachable(user, query, _candidates(connection, shape))))
+    exhibit_ids = list(dict.fromkeys(ExhibitId(row.exhibit_id) for row in sources))
+    number_of = {exhibit_id: number for number, exhibit_id in enumerate(exhibit_ids)}
+    stretch = np.frombuffer(b"".join(row.stretches for row in sources), STRETCH)
+    lengths = [len(row.stretches) // STRETCH.itemsize for row in sources]
+    source = np.repeat(np.arange(len(sources)), lengths)
+    exhibit_number = np.array([number_of[row.exhibit_id] for row in sources], np.int64)
+    touched, inside = nearby(stretch, shape)
+    return _Near(sources, exhibit_ids, stretch, source, exhibit_number, inside).of(touched, inside)
+
+
+def _candidates(connection: Connection, shape: BaseGeometry) -> list[int] | None:
+    """Numbers of the blocks that may cover the shape; None: any.
 
     By themselves: joined with what is within reach, the database would take ranges of cells for a third of them all.
     """
     ranges = cells.ranges(shape)
-    wanted: Select[Any] = select(place_blocks.c.id)
-    if ranges is not None:
-        numbers = {"low": [low for low, _ in ranges], "high": [high for _, high in ranges]}
-        low, high = (func.unnest(bindparam(name, value, type_=ARRAY(BigInteger))) for name, value in numbers.items())
-        asked = select(low.label("low"), high.label("high")).subquery("asked")
-        wanted = select(place_cells.c.block_id).join(asked, place_cells.c.cell.between(asked.c.low, asked.c.high))
-    ids = sorted(set(connection.execute(wanted).scalars()))
-    for start in range(0, len(ids), _BLOCKS_AT_ONCE):
-        yield ids[start : start + _BLOCKS_AT_ONCE]
+    if ranges is None:
+        return None
+    numbers = {"low": [low for low, _ in ranges], "high": [high for _, high in ranges]}
+    low, high = (func.unnest(bindparam(name, value, type_=ARRAY(BigInteger))) for name, value in numbers.items())
+    asked = select(low.label("low"), high.label("high")).subquery("asked")
+    found = select(place_cells.c.block_id).join(asked, place_cells.c.cell.between(asked.c.low, asked.c.high))
+    return list(connection.execute(found.distinct()).scalars())
 
 
-def _reachable(user: User, query: Query) -> Select[Any]:
-    """Of the blocks `:ids` those of exhibits, and of files, that he may watch, and that the question is about."""
+def _reachable(user: User, query: Query, ids: list[int] | None) -> Select[Any]:
+    """Of these blocks those of exhibits, and of files, that he may watch, and that the question is about; by source."""
     reach = within_reach(user, Act.WATCH)
     theirs = select(exhibits.c.id).where(reach)
     if query.case_id is not None:
         theirs = theirs.where(exhibits.c.case_id == query.case_id)
     if query.kind:
         theirs = theirs.where(exhibits.c.kind == query.kind)
-    return (
-        select(place_blocks.c.source_id, place_blocks.c.seconds)
+    columns = ("id", "exhibit_id", "carrier_id", "family", "zone")
+    wanted = (
+        select(
+            *(telemetry_sources.c[name] for name in columns),
+            func.string_agg(place_blocks.c.stretches, literal(b"")).label("stretches"),
+        )
         .join(telemetry_sources, telemetry_sources.c.id == place_blocks.c.source_id)
         .where(
-            place_blocks.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
             telemetry_sources.c.exhibit_id.in_(theirs),
             telemetry_sources.c.carrier_id.in_(select(exhibits.c.id).where(reach)),
         )
+        .group_by(telemetry_sources.c.id)
+        .order_by(telemetry_sources.c.id)
     )
+    return wanted if ids is None else wanted.where(place_blocks.c.id == func.any(bindparam("ids", ids, ARRAY(BigInteger))))
 
 
-def _told_once(
-    connection: Connection, user: User, covered: dict[ExhibitId, list[_Covered]]
-) -> dict[ExhibitId, list[_Covered]]:
-    """Without the seconds of sidecars that lie in a video of theirs: they are its seconds, and are told as such."""
+# --- what of them is asked for ---------------------------------------------------------------------------------------
+
+
+def _only_with_labels(
+    connection: Connection, exhibit_ids: Sequence[ExhibitId], labels: Sequence[str], windows: Windows
+) -> None:
+    """A second counts from the one before a track of such a label to its end."""
+    wanted = select(tracks.c.exhibit_id, tracks.c.start_s, tracks.c.end_s).where(
+        tracks.c.exhibit_id.in_(exhibit_ids), tracks.c.label.in_(labels)
+    )
+    found: dict[ExhibitId, list[tuple[float, float]]] = {exhibit_id: [] for exhibit_id in exhibit_ids}
+    for row in connection.execute(wanted):
+        found[row.exhibit_id].append((row.start_s - 1, row.end_s))
+    for exhibit_id, periods in found.items():
+        windows.only(exhibit_id, periods)
+
+
+def _told_once(connection: Connection, user: User, exhibit_ids: Sequence[ExhibitId], windows: Windows) -> None:
+    """Leaves out the seconds of sidecars that lie in a video of theirs: they are its seconds, and are told as such."""
     twin = (
         select(telemetry_sources.c.carrier_id, telemetry_sources.c.offset_us, exhibits)
         .join(exhibits, exhibits.c.id == telemetry_sources.c.exhibit_id)
         .where(
-            telemetry_sources.c.carrier_id.in_(covered),
+            telemetry_sources.c.carrier_id.in_(exhibit_ids),
             telemetry_sources.c.carrier_id != telemetry_sources.c.exhibit_id,
             within_reach(user, Act.WATCH),
         )
     )
     for row in connection.execute(twin):
         media = exhibit_of(row).media
-        length_us = 0 if media is None or media.duration_s is None else round(media.duration_s * _SECOND_US)
-        parts = covered.get(row.carrier_id, [])
-        covered[row.carrier_id] = [part.outside(-row.offset_us, length_us - row.offset_us) for part in parts]
-    return {exhibit_id: parts for exhibit_id, parts in covered.items() if any(len(part.at_us) for part in parts)}
+        length_us = 0 if media is None or media.duration_s is None else round(media.duration_s * SECOND_US)
+        windows.without(row.carrier_id, -row.offset_us, length_us - row.offset_us)
 
 
-def _sources(connection: Connection, ids: set[str]) -> dict[str, AnyRow]:
-    if not ids:
-        return {}
-    return {row.id: row for row in connection.execute(select(telemetry_sources).where(telemetry_sources.c.id.in_(ids)))}
+def _in_windows(near: _Near, windows: Windows) -> _Near:
+    partly, wholly = windows.touched(near.exhibit_ids, near.exhibit, near.stretch["from_us"], near.stretch["to_us"])
+    return near.of(partly, near.held & wholly)
 
 
-class _Clocks:
-    """UTC of seconds, by each source's clock and its correction, or else by what the exhibit claims."""
-
-    def __init__(
-        self, connection: Connection, parts: Iterable[Sequence[_Covered]], exhibits_of: Mapping[ExhibitId, Exhibit]
-    ) -> None:
-        about = {id for some in parts for part in some for id in (part.source.exhibit_id, part.source.carrier_id)}
-        wanted = select(clock_corrections).where(clock_corrections.c.exhibit_id.in_(about))
-        rows = connection.execute(wanted.order_by(clock_corrections.c.made_at, clock_corrections.c.id))
-        self._corrections = newest([correction_of(row) for row in rows])
-        self._exhibits = exhibits_of
-
-    def utc_us(self, part: _Covered) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        source = part.source
-        family, zone = Family(source.family), Zone(source.zone)
-        correction = self._corrections.get((source.carrier_id, source.family))
-        utc, error = corrected_us(part.clock_us, zone, correction, satellites_set(family, zone))
-        claimed, claimed_error = self._claimed(self._exhibits[source.exhibit_id], part.at_us)
-        return np.where(utc == NO_TIME, claimed, utc), np.where(utc == NO_TIME, claimed_error, error)
-
-    def _claimed(
-        self, exhibit: Exhibit, at_us: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        start = exhibit.captured_at or (exhibit.media.claimed_capture_time if exhibit.media else None)
-        if start is None:
-            return np.full(len(at_us), NO_TIME), np.full(len(at_us), np.nan)
-        correction: Correction | None = self._corrections.get((exhibit.id, FILE_CLOCK))
-        return corrected_us(at_us + round(start.timestamp() * 1_000_000), Zone.UTC, correction)
+def _alone(near: _Near) -> _Near:
+    """Where several sources tell of the same minute, the best of each second counts: so all of it is read."""
+    minute = near.stretch["from_us"] // BLOCK_US
+    told = np.unique(np.stack([near.exhibit, minute, near.source]), axis=1)
+    if told.shape[1] < 2:
+        return near
+    _, of, several = np.unique(told[:2], axis=1, return_inverse=True, return_counts=True)
+    shared = told[:, several[of.reshape(-1)] > 1]
+    both = set(zip(shared[0].tolist(), shared[1].tolist(), strict=True))
+    if not both:
+        return near
+    alone = np.array([pair not in both for pair in zip(near.exhibit.tolist(), minute.tolist(), strict=True)], bool)
+    return near.of(np.ones(len(alone), bool), near.held & alone)
 
 
-def _in_time(utc_us: npt.NDArray[np.int64], error_s: npt.NDArray[np.float64], query: Query) -> npt.NDArray[np.bool_]:
-    """Which seconds may lie in the period that is asked for."""
-    keep = np.ones(len(utc_us), bool)
-    dated = utc_us != NO_TIME
-    slack = np.nan_to_num(error_s) * _SECOND_US
-    if query.after is not None:
-        keep &= ~dated | (utc_us + slack >= _us(query.after))
-    if query.before is not None:
-        keep &= ~dated | (utc_us - slack <= _us(query.before))
-    return keep
-
-
-def _us(moment: datetime) -> int:
-    return round(moment.astimezone(UTC).timestamp() * _SECOND_US)
-
-
-def _times_of(
-    connection: Connection, exhibit_ids: Sequence[ExhibitId], labels: Sequence[str]
-) -> dict[ExhibitId, list[tuple[float, float]]]:
-    """When tracks of these labels were there. Units: seconds of media time."""
-    wanted = select(tracks.c.exhibit_id, tracks.c.start_s, tracks.c.end_s).where(
-        tracks.c.exhibit_id.in_(exhibit_ids), tracks.c.label.in_(labels)
+def _in_time(near: _Near, clocks: Clocks | None, query: Query) -> _Near:
+    """A clock goes on evenly in a stretch, to two seconds, but in an hour in which summer time begins or ends."""
+    if clocks is None:
+        return near
+    stretch = near.stretch
+    (start, error), (end, end_error) = (
+        clocks.utc_us(near.source, stretch[f"{which}_us"], stretch[f"clock_{which}_us"]) for which in ("from", "to")
     )
-    found: dict[ExhibitId, list[tuple[float, float]]] = {}
-    for row in connection.execute(wanted):
-        found.setdefault(row.exhibit_id, []).append((row.start_s, row.end_s))
+    even = np.abs((end - start) - (stretch["to_us"] - stretch["from_us"])) < _UNEVEN_US
+    out = ~in_period(end, end_error + _JITTER_S, query.after, None)
+    out |= ~in_period(start, error + _JITTER_S, None, query.before)
+    wholly = in_period(start, error - _JITTER_S, query.after, query.before)
+    wholly &= in_period(end, end_error - _JITTER_S, query.after, query.before)
+    return near.of(~(out & even), near.held & wholly & even)
+
+
+# --- the answer ------------------------------------------------------------------------------------------------------
+
+
+def _best(
+    connection: Connection, near: _Near, shape: BaseGeometry, windows: Windows, clocks: Clocks | None, query: Query
+) -> Spans:
+    """The page that is asked for: first what is held as a whole, then exhibits in turn, those first that may be the best."""
+    minute = near.stretch["from_us"] // BLOCK_US
+    block = near.source * _MINUTES + minute + _ZERO
+    read = np.isin(block, block[~near.held])
+    whole = _as_spans(near, ~read, shape)
+    most = np.zeros(len(near.exhibit_ids))
+    best = np.where(read, at_most(near.stretch, shape), held(near.stretch, shape))
+    np.maximum.at(most, near.exhibit, np.where(near.stretch["by"] == FOOTPRINT, best, 0.0))
+    to_read, first = np.unique(block[read], return_index=True)
+    exhibit = near.exhibit[read][first]
+    every = max(1, len(to_read) * BLOCK_US // SECOND_US // _MOST_WEIGHED)
+    waits = np.zeros(len(most), bool)
+    waits[exhibit] = True
+    found = joined(whole.of(~waits[whole.exhibit]))
+    turn = np.lexsort((exhibit, -most[exhibit]))
+    for start, end in _some_exhibits(exhibit[turn]):
+        if _full(found, most[exhibit[turn[start]]], query.offset + query.limit):
+            break
+        now = turn[start:end]
+        mine = np.isin(whole.exhibit, exhibit[now])
+        seconds = _read(connection, near, to_read[now], shape, windows, clocks, query, every)
+        found = put_together([found, joined(put_together([whole.of(mine), seconds]))])
+    return best_first(found, near.exhibit_ids).of(slice(query.offset, query.offset + query.limit))
+
+
+def _as_spans(near: _Near, some: Bools, shape: BaseGeometry) -> Spans:
+    stretch, source = near.stretch[some], near.source[some]
+    start, end, best = stretch["from_us"], stretch["to_us"], stretch["best_us"]
+    clocks = stretch["clock_from_us"], stretch["clock_to_us"]
+    kind = stretch["by"].astype(np.int8), stretch["certainty"]
+    return Spans(near.exhibit[some], source, source, start, end, best, *clocks, *kind, held(stretch, shape))
+
+
+def _some_exhibits(exhibit: Numbers) -> Iterator[tuple[int, int]]:
+    """Where to cut a list of blocks, sorted by exhibit: never within one."""
+    ends = np.concatenate([np.flatnonzero(np.diff(exhibit)) + 1, [len(exhibit)]]).tolist() if len(exhibit) else []
+    start = 0
+    for end in ends:
+        if end - start >= _BLOCKS_AT_ONCE or end == len(exhibit):
+            yield start, end
+            start = end
+
+
+def _full(found: Spans, most: float, wanted: int) -> bool:
+    """Whether there is nothing better to come for the page than what there is."""
+    if len(found) < wanted:
+        return False
+    seen = np.where(found.by == FOOTPRINT, found.quality, -1.0)
+    return bool(np.partition(seen, -wanted)[-wanted] > most + 10.0**-DIGITS)
+
+
+def _read(
+    connection: Connection,
+    near: _Near,
+    blocks: Numbers,
+    shape: BaseGeometry,
+    windows: Windows,
+    clocks: Clocks | None,
+    query: Query,
+    every: int,
+) -> Spans:
+    """Every second of these minutes that covers the shape when it is asked for."""
+    numbers, minutes = blocks // _MINUTES, blocks % _MINUTES - _ZERO
+    asked = [[near.sources[number].id for number in numbers.tolist()], minutes.tolist()]
+    # It may have been located again meanwhile: then its minutes are gone.
+    rows = in_binary(connection, _SECONDS, asked)
+    number_of = {near.sources[number].id: number for number in np.unique(numbers).tolist()}
+    records = read_block(b"".join(seconds for _, seconds in rows))
+    lengths = [len(seconds) // SECOND.itemsize for _, seconds in rows]
+    found = covering(records, shape, every)
+    source = np.repeat(np.array([number_of[id] for id, _ in rows], np.int64), lengths)[found.row]
+    at_us, clock_us = records["at_us"][found.row], records["clock_us"][found.row]
+    exhibit = near.exhibit_number[source]
+    keep, _ = windows.touched(near.exhibit_ids, exhibit, at_us, at_us)
+    if clocks is not None:
+        keep &= in_period(*clocks.utc_us(source, at_us, clock_us), query.after, query.before)
+    seconds = seconds_as_spans(exhibit, source, at_us, clock_us, found)
+    return seconds.of(keep)
+
+
+def _told(connection: Connection, near: _Near, spans: Spans) -> list[Seen]:
+    """The spans as values, with their times by the corrected clocks."""
+    numbers = np.unique(np.concatenate([spans.source_from, spans.source_to])).tolist()
+    clocks = Clocks(connection, [near.sources[number] for number in numbers])
+    start, error = clocks.utc_us(np.searchsorted(numbers, spans.source_from), spans.from_us, spans.clock_from_us)
+    end, end_error = clocks.utc_us(np.searchsorted(numbers, spans.source_to), spans.to_us, spans.clock_to_us)
+    ids = [near.exhibit_ids[number] for number in spans.exhibit.tolist()]
+    named = select(exhibits, cases.c.reference.label("case_reference")).join(
+        cases, cases.c.id == exhibits.c.case_id, isouter=True
+    )
+    known = {row.id: row for row in connection.execute(named.where(exhibits.c.id.in_(set(ids))))}
+    of_id = {id: exhibit_of(row) for id, row in known.items()}
+    found = []
+    for row, id in enumerate(ids):
+        dated = start[row] != NO_TIME and end[row] != NO_TIME
+        sighting = Sighting(
+            exhibit_id=id,
+            from_s=int(spans.from_us[row]) / 1e6,
+            to_s=int(spans.to_us[row]) / 1e6,
+            best_s=int(spans.best_us[row]) / 1e6,
+            by=By.FOOTPRINT if spans.by[row] == FOOTPRINT else By.POSITION,
+            certainty=CERTAINTIES[int(spans.certainty[row])] or Certainty.ESTIMATED,
+            quality=float(spans.quality[row]),
+            utc_from=_moment(start[row]) if dated else None,
+            utc_to=_moment(end[row]) if dated else None,
+            utc_error_s=round(float(max(error[row], end_error[row])), 3) if dated else None,
+        )
+        found.append(Seen(sighting, of_id[id], known[id].case_reference or ""))
     return found
 
 
-def _references(connection: Connection, some: Iterable[Exhibit]) -> dict[str, str]:
-    ids = {exhibit.case_id for exhibit in some if exhibit.case_id}
-    named = select(cases.c.id, cases.c.reference).where(cases.c.id.in_(ids))
-    return {row.id: row.reference for row in connection.execute(named)}
+def _moment(utc_us: Any) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(utc_us))

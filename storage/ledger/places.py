@@ -19,11 +19,12 @@ from evidence.exhibit import Exhibit, ExhibitId, FileType
 from evidence.places import How
 from evidence.steps import SIDECARS, Step, StepRun
 from evidence.telemetry import CERTAINTIES
-from storage.blocks import Block
+from storage.blocks import Block, read_block
 from storage.ledger.exhibits import locked_exhibit
 from storage.ledger.pairing import hold_pairings, in_words, locate_again, partners
 from storage.ledger.writer import Act, Writer, clean, new_id, storable
 from storage.place_tables import clock_corrections, fixes, located, pairings, place_blocks, place_cells, telemetry_sources
+from storage.stretches import stretches_of
 from storage.tables import outputs
 
 TRACKS = "tracks.json"
@@ -108,7 +109,8 @@ def _record_source(connection: Connection, exhibit: Exhibit, run: StepRun, numbe
     rows = [{"source_id": source_id, **dict(zip(names, values, strict=True))} for values in zip(*columns, strict=True)]
     _insert(connection, fixes, rows)
     for block in source.blocks:
-        new = {"source_id": source_id, "minute": block.minute, "seconds": block.seconds}
+        stretches = stretches_of(read_block(block.seconds)).tobytes()
+        new = {"source_id": source_id, "minute": block.minute, "seconds": block.seconds, "stretches": stretches}
         block_id = connection.execute(insert(place_blocks).values(new).returning(place_blocks.c.id)).scalar_one()
         _insert(connection, place_cells, [{"cell": cell, "block_id": block_id} for cell in sorted(block.cells)])
     return source_id

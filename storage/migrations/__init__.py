@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-HEAD = "0003"
+HEAD = "0004"
 """The version that this program works with; a test holds it to the newest file in `versions/`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evidence import earth
 from evidence.audit import Verb
 from evidence.case import Case, Role, User
 from evidence.clock import Correction, Evidence
@@ -20,7 +21,7 @@ from evidence.exhibit import Exhibit, FileType
 from evidence.places import FILE_CLOCK, By, How, Shape, box, circle, polygon
 from evidence.steps import Step, StepState
 from evidence.telemetry import Family, Zone
-from storage.index import Index, Query
+from storage.index import Index, Query, Seen
 from storage.ledger import Ledger
 from storage.ledger.places import TRACKS, NewLocated, NewPlaces
 from storage.ledger.steps import NewOutput
@@ -204,6 +205,60 @@ def test_no_second_that_covers_a_shape_is_lost(make: Factory, index: Index, user
         assert len(found - expected) <= sum(1 for _ in itertools.groupby(sorted(found - expected)))
 
     holds()
+
+
+def told(seen: Seen) -> tuple[object, ...]:
+    return (seen.exhibit.id, seen.sighting.from_s, seen.sighting.to_s, seen.sighting.by, seen.sighting.quality)
+
+
+def test_pages_put_together_are_the_whole_answer_best_first(make: Factory, index: Index, user: User, case: Case) -> None:
+    """Of a large shape, whose middle holds whole flights, and whose edge cuts some."""
+    random = np.random.default_rng(3)
+    for _ in range(12):
+        start = earth.moved(np.array(HERE), random.uniform(-1_500, 1_500, 2))
+        way, heading = wandering(random, (float(start[0]), float(start[1])), 240)
+        records = seconds(way, rectangle(way, heading, random.uniform(30, 600), 100))
+        records["seen_by"][random.random(240) < 0.02] = 0
+        flight(make, user, case, records)
+    (south, west), (north, east) = earth.moved(np.array([HERE] * 2), np.array([[-900.0] * 2, [900.0] * 2])).tolist()
+    for shape in (box(west, south, east, north), circle(*HERE, 900), circle(*HERE, 90_000)):
+        whole = [told(seen) for seen in index.sightings(user, shape, Query(limit=10_000))]
+        assert len(whole) > 12
+        qualities = [(by is By.FOOTPRINT, quality) for *_, by, quality in whole]
+        assert qualities == sorted(qualities, reverse=True)
+        pages = [index.sightings(user, shape, Query(limit=5, offset=start)) for start in range(0, len(whole) + 5, 5)]
+        assert [told(seen) for page in pages for seen in page] == whole
+
+
+def test_a_large_shape_goes_with_time_and_label_too(make: Factory, ledger: Ledger, index: Index, user: User) -> None:
+    """Where all of a flight lies in the shape: its seconds are asked for just the same."""
+    start = int(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp())
+    exhibit = flight(make, user, make.case(user), hovering(300, clock_s=start))
+    make.analysed(exhibit, tracks=[track(1, "car", first=2500, frames=50)])  # seconds 100 to 102
+    shape = circle(*HERE, 5_000)
+    correction = Correction(0.0, 0.5, Evidence.TRUSTED_CLOCK, "the station's clock", user.name)
+    ledger.places.correct_clock(user, exhibit.id, Family.DJI_SRT.value, correction)
+
+    def periods(query: Query) -> list[tuple[float, float]]:
+        return [(seen.sighting.from_s, seen.sighting.to_s) for seen in index.sightings(user, shape, query)]
+
+    minute = timedelta(minutes=1)
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert periods(Query()) == [(0.0, 299.0)]
+    assert periods(Query(after=noon + minute * 1.5, before=noon + minute * 2.5)) == [(90.0, 150.0)]
+    assert periods(Query(before=noon - minute)) == []
+    assert periods(Query(labels=("car",))) == [(99.0, 101.0)]
+
+
+def test_of_two_sources_at_the_same_time_the_best_second_counts(make: Factory, index: Index, user: User, case: Case) -> None:
+    exhibit = make.exhibit(user, case)
+    nowhere = seconds(np.broadcast_to(np.array(HERE), (90, 2)))
+    both = (source(exhibit.id, nowhere), source(exhibit.id, hovering(30, first_s=30)))  # type: ignore[arg-type]
+    located(make, exhibit, NewPlaces(both))
+    found = {
+        (s.sighting.from_s, s.sighting.to_s, s.sighting.by) for s in index.sightings(user, circle(*HERE, 5_000), Query())
+    }
+    assert found == {(0.0, 29.0, By.POSITION), (30.0, 59.0, By.FOOTPRINT), (60.0, 89.0, By.POSITION)}
 
 
 # --- pairs -----------------------------------------------------------------------------------------------------------

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from evidence import earth
 from evidence.errors import BadInput
-from evidence.exhibit import ExhibitId
-from evidence.places import By, Shape, asked, box, circle, polygon
-from evidence.telemetry import NO_TIME, Certainty
+from evidence.places import Shape, asked, box, circle, polygon
+from evidence.telemetry import NO_TIME
 from storage import cells
 from storage.blocks import blocks_of, read_block, to_degrees, to_units
-from storage.sightings import covering, drawn, spans
-from tests.devices import ESTIMATED, rectangle, seconds, wandering
+from storage.sightings import covering, drawn
+from storage.spans import joined, seconds_as_spans
+from storage.stretches import POSITION, at_most, held, nearby, stretches_of
+from tests.devices import DERIVED, ESTIMATED, MEASURED, rectangle, seconds, wandering
 
 # --- what is asked for -----------------------------------------------------------------------------------------------
 
@@ -152,12 +153,57 @@ def test_seconds_join_into_spans_of_one_kind() -> None:
     records = seconds(np.broadcast_to([52.0, 0.0], (n, 2)))
     records["placed_by"][4:6] = 0  # two seconds without a fix
     found = covering(records, drawn(circle(52.0, 0.0, 10)))
-    at = records["at_us"][found.row]
-    joined = spans(ExhibitId("x"), at, found, np.full(len(at), NO_TIME), np.full(len(at), np.nan))
-    assert [(s.from_s, s.to_s, s.by, s.certainty, s.utc_from) for s in joined] == [
-        (0.0, 3.0, By.POSITION, Certainty.MEASURED, None),
-        (6.0, 7.0, By.POSITION, Certainty.MEASURED, None),
-    ]
+    at, zeros = records["at_us"][found.row], np.zeros(len(found.row), np.int64)
+    told = joined(seconds_as_spans(zeros, zeros, at, np.full(len(at), NO_TIME), found))
+    assert [t.tolist() for t in (told.from_us, told.to_us)] == [[0, 6_000_000], [3_000_000, 7_000_000]]
+    assert told.by.tolist() == [POSITION, POSITION]
+    assert told.certainty.tolist() == [MEASURED, MEASURED]
+
+
+# --- stretches -------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(LATITUDES, LONGITUDES, SIZES, SIZES, st.integers(0, 2), st.floats(0, 360), st.floats(0, 2), st.integers(0, 9))
+def test_a_stretch_tells_of_its_seconds_what_reading_them_would(
+    lat: float, lon: float, seen_m: float, asked_m: float, kind: int, turn: float, apart: float, seed: int
+) -> None:
+    """Held as a whole: every second counts, the best one as well as it is weighed. Not near: none. And never better."""
+    random = np.random.default_rng(seed)
+    away = apart * (seen_m + asked_m) / 2 * np.array([[np.sin(np.radians(turn)), np.cos(np.radians(turn))]])
+    middle = earth.moved(np.array([[lat, lon]]), away)[0]
+    if abs(middle[0]) > 84.0:
+        return
+    way, heading = wandering(random, (float(middle[0]), float(middle[1])), 60)
+    way[:, 1] = (way[:, 1] + 180) % 360 - 180
+    records = seconds(way, rectangle(way, heading, seen_m, seen_m * 0.6), clock_s=1_000_000)
+    records["seen_by"] = random.choice([0, DERIVED, ESTIMATED], 60, p=[0.1, 0.8, 0.1])
+    records["placed_by"][random.random(60) < 0.1] = 0
+    shape = drawn(shapes_near(lat, lon, asked_m, kind, turn))
+    stretches = stretches_of(records)
+    found = covering(records, shape)
+    near, inside = nearby(stretches, shape)
+    best, most = held(stretches, shape), at_most(stretches, shape)
+    for row, stretch in enumerate(stretches):
+        mine = (records["at_us"] >= stretch["from_us"]) & (records["at_us"] <= stretch["to_us"])
+        searchable = mine & ((records["seen_by"] > 0) | (records["placed_by"] > 0))
+        covered = np.isin(found.row, np.flatnonzero(mine))
+        assert near[row] or not covered.any()
+        assert (found.quality[covered] <= most[row] + 1e-6).all()
+        if inside[row]:
+            assert covered.sum() == searchable.sum()
+            assert (found.by[covered] == stretch["by"]).all()
+            assert (found.certainty[covered] == stretch["certainty"]).all()
+            assert np.isclose(found.quality[covered].max(), best[row], atol=1e-4)
+
+
+def test_a_stretch_ends_where_its_clock_leaps() -> None:
+    records = seconds(np.broadcast_to([52.0, 0.0], (9, 2)), clock_s=0)
+    records["clock_us"][3:] += 7_000_000
+    records["clock_us"][6:] = NO_TIME
+    told = stretches_of(records)
+    assert (told["from_us"] // 1_000_000).tolist() == [0, 3, 6]
+    assert told["clock_to_us"].tolist() == [2_000_000, 12_000_000, NO_TIME]
 
 
 def test_blocks_are_minutes_and_keep_every_second() -> None:
