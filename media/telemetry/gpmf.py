@@ -218,7 +218,7 @@ def _take_gps9(about: dict[str, Item], payload: Payload, source: _Source) -> Non
     for row, at in zip(read.tolist(), _spread(payload, len(read)).tolist(), strict=True):
         latitude, longitude, metres, speed, _, days, seconds, dilution, lock = row
         values = {Q.LATITUDE: latitude, Q.LONGITUDE: longitude, height: metres, Q.SPEED: speed, **_accuracy(dilution)}
-        clock = believable_us(_DAYS_2000_US + int(days) * _DAY_US + round(seconds * 1e6))
+        clock = _moment(_DAYS_2000_US + days * _DAY_US + seconds * 1e6)
         source.rows.add(values, clock_us=clock, elapsed_us=at, fix=lock >= _LOCK_2D)
 
 
@@ -246,9 +246,7 @@ def _take_karma(streams: list[dict[str, Item]], payload: Payload, source: _Sourc
         received = _nearest(raw, since_s)
         if received is not None:
             values[Q.ACCURACY_HORIZONTAL], values[Q.ACCURACY_VERTICAL] = received[4], received[5]
-        clock = NO_TIME
-        if len(system) and np.isfinite(system[0]).all() and abs(system[0, 1]) < 1e11:
-            clock = believable_us(round((system[0, 1] - system[0, 0] + since_s) * 1e6))
+        clock = _moment((system[0, 1] - system[0, 0] + since_s) * 1e6) if len(system) else NO_TIME
         source.rows.add(values, clock_us=clock, elapsed_us=at, fix=received is None or received[8] >= _LOCK_2D)
 
 
@@ -271,6 +269,10 @@ def _rows(streams: list[dict[str, Item]], key: str, fields: int) -> npt.NDArray[
             if read.shape[1:] == (fields,):
                 return read
     return np.empty((0, fields))
+
+
+def _moment(clock_us: float) -> int:
+    return believable_us(round(clock_us)) if np.isfinite(clock_us) else NO_TIME
 
 
 def _date(text: str) -> int:

@@ -22,6 +22,7 @@ from media.telemetry.rows import MAX_ROWS, TOO_MANY, Columns, believable_us, ela
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_TARGETS = 200_000
 _MOST_LEAP_SECONDS = 100
+_MOST_CORRECTION_US = 366 * 86_400 * 1_000_000
 _MAX_UNREAD = 1_000
 """Different tags that are counted: the standard has 143."""
 _SYNCHRONOUS = 0.5
@@ -84,6 +85,8 @@ class _Reading:
         self.tags: Columns[int] = Columns()
         self.warnings: list[str] = []
         self._clock = array("q")
+        self._correction_us: int = 0
+        self._corrected: Counter[int] = Counter()
         self._texts: dict[int, str] = {}
         self._unread: Counter[int] = Counter()
         self._odd: Counter[int] = Counter()
@@ -124,8 +127,17 @@ class _Reading:
         if not self._leap_us and abs(leap) < _MOST_LEAP_SECONDS:
             self._leap_us = abs(int(leap)) * 1_000_000
             self._leap_positive = leap > 0
-        self._clock.append(believable_us(int(numbers.get(t.TIME, NO_TIME))))
+        self._correct(numbers.get(t.CORRECTION))
+        said = believable_us(int(numbers.get(t.TIME, NO_TIME)))
+        self._clock.append(said if said == NO_TIME else believable_us(said + self._correction_us))
         self.tags.add(numbers)
+
+    def _correct(self, said_us: float | None) -> None:
+        """What was found out after the flight is added to the time (ST 0601 tag 137); it holds until another is said."""
+        if said_us is not None and abs(said_us) <= _MOST_CORRECTION_US:
+            self._correction_us = int(said_us)
+        if self._correction_us:
+            self._corrected[self._correction_us] += 1
 
     def _take_targets(self, value: bytes, numbers: dict[int, float]) -> None:
         if not value or len(self._targets) >= _MAX_TARGETS:
@@ -176,6 +188,9 @@ class _Reading:
                 ", though the standard would add a positive number: an assumption" if self._leap_positive else ", as it says"
             )
             said.append(f"{self._leap_us // 1_000_000} leap seconds were taken off its time{doubt}")
+        if self._corrected:
+            amounts = ", ".join(f"{us / 1e6:+.6f} s in {count} sets" for us, count in self._corrected.most_common(3))
+            said.append(f"its time was corrected after the flight, as it says itself (tag 137): {amounts}")
         if self._cut:
             said.append(f"{self._cut} sets end within an item")
         if self._cut_targets:

@@ -85,7 +85,7 @@ CORNERS = ((82, 83), (84, 85), (86, 87), (88, 89))
 CLIMB, GROUND_SPEED, VERSION, VMTI = 51, 56, 65, 74
 HEIGHT_ELLIPSOID, CENTRE_HEIGHT_ELLIPSOID = 75, 78
 NORTH_SPEED, EAST_SPEED, FULL_PITCH, FULL_ROLL = 79, 80, 90, 91
-LONG_TARGET_WIDTH, LONG_HEIGHT_ELLIPSOID, COURSE, HEIGHT_GROUND, LEAP_SECONDS = 96, 104, 112, 113, 136
+LONG_TARGET_WIDTH, LONG_HEIGHT_ELLIPSOID, COURSE, HEIGHT_GROUND, LEAP_SECONDS, CORRECTION = 96, 104, 112, 113, 136, 137
 
 _HEIGHT = Unsigned(2, -900, 19_000)
 SCALES: dict[int, Scale] = {
@@ -123,6 +123,7 @@ SCALES: dict[int, Scale] = {
     COURSE: Imapb(0, 360),
     HEIGHT_GROUND: Imapb(-900, 40_000),
     LEAP_SECONDS: Whole(signed=True),
+    CORRECTION: Whole(signed=True),
 }
 """Those tags that become numbers here."""
 
@@ -146,7 +147,7 @@ NOT_READ = {
     121: "active wavelengths", 122: "country codes", 123: "satellites in view", 124: "positioning method",
     125: "platform status", 126: "sensor control mode", 127: "frame rate", 128: "wavelengths", 129: "target identifier",
     130: "airbases", 131: "take-off time", 132: "transmission frequency", 133: "storage capacity", 134: "zoom",
-    135: "communications method", 137: "time correction", 138: "payloads",
+    135: "communications method", 138: "payloads",
     139: "active payloads", 140: "stores", 141: "waypoints", 142: "view domain", 143: "metadata substream",
 }  # fmt: skip
 """Tags of ST 0601 that exhibit has no use for, in a word or two."""

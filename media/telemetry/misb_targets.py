@@ -59,16 +59,13 @@ def _pixel(value: bytes, width: int) -> tuple[int, int]:
 def _place(numbers: dict[int, bytes], centre_deg: tuple[float, float]) -> tuple[float | None, float | None]:
     location = numbers.get(t.TARGET_LOCATION, b"")
     if len(location) >= 8:
-        return _both(
-            t.LOCATION_LATITUDE_SCALE.number(location[:4]) or 0.0, t.LOCATION_LONGITUDE_SCALE.number(location[4:8]) or 0.0
-        )
-    north = t.OFFSET_SCALE.number(numbers.get(t.TARGET_LATITUDE_OFFSET, b""))
-    east = t.OFFSET_SCALE.number(numbers.get(t.TARGET_LONGITUDE_OFFSET, b""))
+        centre_deg = 0.0, 0.0
+        north, east = t.LOCATION_LATITUDE_SCALE.number(location[:4]), t.LOCATION_LONGITUDE_SCALE.number(location[4:8])
+    else:
+        north = t.OFFSET_SCALE.number(numbers.get(t.TARGET_LATITUDE_OFFSET, b""))
+        east = t.OFFSET_SCALE.number(numbers.get(t.TARGET_LONGITUDE_OFFSET, b""))
     if north is None or east is None:
         return None, None
-    return _both(centre_deg[0] + north, centre_deg[1] + east)
-
-
-def _both(latitude_deg: float, longitude_deg: float) -> tuple[float | None, float | None]:
-    possible = math.isfinite(latitude_deg) and math.isfinite(longitude_deg) and abs(latitude_deg) < 90
-    return (latitude_deg, (longitude_deg + 180) % 360 - 180) if possible else (None, None)
+    latitude, longitude = centre_deg[0] + north, centre_deg[1] + east
+    possible = math.isfinite(latitude) and math.isfinite(longitude) and abs(latitude) < 90
+    return (latitude, (longitude + 180) % 360 - 180) if possible else (None, None)

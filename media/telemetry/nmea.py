@@ -25,6 +25,7 @@ MAX_BYTES = 64 * 1024 * 1024
 """Ten hours of a receiver that writes eight sentences five times a second."""
 
 _SENTENCE = re.compile(r"\$([A-Z]{2}[A-Z]{3}),([^$*\r\n]{0,160})(?:\*([0-9A-Fa-f]{2}))?")
+_CHECKED = re.compile(r"\$[A-Z]{5},[^$*\r\n]{0,160}\*[0-9A-Fa-f]{2}")
 _KNOT_MPS = 1852 / 3600
 _METRES_PER_DILUTION = 5.0
 _DAY_US = 86_400 * 1_000_000
@@ -105,7 +106,8 @@ def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
     if len(data) > MAX_BYTES:
         raise TooLarge(f"{name} is larger than the {MAX_BYTES:,} bytes of NMEA that are read here")
     reading = _Reading()
-    for sentence in _sentences(decoded(data), reading.counts):
+    text = decoded(data)
+    for sentence in _sentences(text, reading.counts, proven=_CHECKED.search(text) is not None):
         taking = _TAKEN.get(sentence.sentence_type)
         if taking is not None:
             reading.talkers[sentence.talker] += 1
@@ -116,14 +118,16 @@ def read_bytes(data: bytes, name: str = "the file") -> Telemetry:
     return _telemetry(reading)
 
 
-def _sentences(text: str, counts: Counter[str]) -> Iterator[Any]:
-    """Those with a right checksum, whatever a logger wrote before them on the line."""
+def _sentences(text: str, counts: Counter[str], *, proven: bool) -> Iterator[Any]:
+    """Those with a right checksum, whatever a logger wrote before them on the line; all of a logger that took the checksums
+    off (`proven` False)."""
     for match in _SENTENCE.finditer(text):
         if match[3] is None:
-            counts["no checksum"] += 1
-            continue
+            counts["no checksum" if proven else "unproven"] += 1
+            if proven:
+                continue
         try:
-            sentence = pynmea2.parse(match[0], check=True)
+            sentence = pynmea2.parse(match[0], check=proven)
         except pynmea2.ChecksumError:
             counts["wrong checksum"] += 1
         except (pynmea2.ParseError, ValueError, TypeError, IndexError):
@@ -164,6 +168,7 @@ def _said(reading: _Reading) -> list[str]:
     for key, words in (
         ("wrong checksum", "sentences with a wrong checksum were left out"),
         ("no checksum", "sentences without a checksum were left out"),
+        ("unproven", "sentences were read unproven: not one has a checksum"),
         ("odd", "sentences could not be read"),
     ):
         if counts[key]:
@@ -247,7 +252,11 @@ def _gll(sentence: Any, reading: _Reading) -> None:
 
 def _gns(sentence: Any, reading: _Reading) -> None:
     _time(sentence, reading)
-    valid = any(letter not in "N" for letter in str(getattr(sentence, "mode_indicator", "") or "N"))
+    modes = set(str(getattr(sentence, "mode_indicator", "") or "N"))
+    valid = modes != {"N"}
+    if modes <= {"N", *_NO_MODES}:
+        for letter in sorted(modes - {"N"}):
+            _mode(letter, reading)
     _place(sentence, reading, valid=valid)
     if valid:
         height, geoid = _number(sentence, "altitude"), _number(sentence, "geo_sep")
@@ -265,13 +274,17 @@ def _gst(sentence: Any, reading: _Reading) -> None:
 
 
 def _gsa(sentence: Any, reading: _Reading) -> None:
-    reading.epoch.dilution = _number(sentence, "hdop") if reading.epoch.said else math.nan
+    """One for each system of satellites: what GGA or GNS says of all of them comes first, and 99.99 is none."""
+    dilution = _number(sentence, "hdop")
+    if reading.epoch.said and not 0 < reading.epoch.dilution < 99 and 0 < dilution < 99:
+        reading.epoch.dilution = dilution
 
 
 def _vtg(sentence: Any, reading: _Reading) -> None:
     if reading.epoch.said:
         _set(reading, Q.COURSE, _number(sentence, "true_track"))
         _set(reading, Q.SPEED, _number(sentence, "spd_over_grnd_kmph") / 3.6)
+        _set(reading, Q.SPEED, _number(sentence, "spd_over_grnd_kts") * _KNOT_MPS)
 
 
 def _zda(sentence: Any, reading: _Reading) -> None:

@@ -22,7 +22,7 @@ _MADE = ("com.apple.quicktime.creationdate", "date", "creation_time")
 _MAKES = ("com.apple.quicktime.make", "make", "com.android.manufacturer")
 _MODELS = ("com.apple.quicktime.model", "model", "com.android.model")
 
-_PART = r"[+-]\d{2,7}(?:[.,]\d{1,12})?"
+_PART = r"[+-]\d{1,7}(?:[.,]\d{1,12})?"
 _ISO_6709 = re.compile(rf"\s*({_PART})({_PART})([+-]\d{{1,6}}(?:[.,]\d{{1,12}})?)?(?:CRS[\w:.-]{{1,40}})?/?\s*")
 Q = Quantity
 
@@ -40,7 +40,8 @@ def read(path: Path) -> Telemetry:
 
 def of_tags(tags: Mapping[str, str], name: str = "the file") -> Telemetry:
     """`tags`: the header's, keys in lower case. Raises: UnsupportedMedia."""
-    said = next((tags[key] for key in _LOCATIONS if tags.get(key)), "")
+    keys = (*_LOCATIONS, *sorted(key for key in tags if key.startswith("location-")))
+    said = next((tags[key] for key in keys if tags.get(key)), "")
     place = iso_6709(said)
     if place is None:
         why = f"the place in its header, {said[:60]!r}, is none that can be read" if said else "no place in its header"
@@ -85,12 +86,13 @@ def iso_6709(said: str) -> tuple[float, float, float | None] | None:
 
 
 def _degrees(part: str, digits: int) -> float | None:
-    """±DD.D, ±DDMM.M or ±DDMMSS.S, with `digits` digits of degrees."""
+    """±DD.D, ±DDMM.M or ±DDMMSS.S, with `digits` digits of degrees; also ±D.D, as some cameras leave out zeros in front."""
     sign = -1 if part[0] == "-" else 1
     whole, _, fraction = part[1:].replace(",", ".").partition(".")
     decimals = float(f"0.{fraction or 0}")
-    lengths = {digits: 0, digits + 2: 1, digits + 4: 2}
-    if len(whole) not in lengths:
+    if len(whole) < digits and fraction:
+        whole = whole.zfill(digits)
+    if len(whole) not in (digits, digits + 2, digits + 4):
         return None
     pieces = [float(whole[:digits]), *(float(whole[i : i + 2]) for i in range(digits, len(whole), 2))]
     pieces[-1] += decimals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,6 +73,14 @@ def test_each_sample_of_gps9_has_its_own_time_and_lock() -> None:
     assert found.flags[:18].tolist() == [int(Flag.NO_FIX)] * 2 + [0] * 16
     assert found.clock_us[:18].tolist() == [micros(2026, 3, 2, 23, 59, 59) + 500_000 + 100_000 * i for i in range(18)]
     assert found.elapsed_us[[1, 18]].tolist() == [83_333, 1_500_000], "by the stamps, not by the usual second"
+
+
+def test_times_that_are_no_numbers_are_none() -> None:
+    """As nothing but a damaged or hostile file has them: infinitely many days, letters for seconds."""
+    for kinds, times in (("dd", b"\x7f\xf0" + bytes(6) + b"\x7f\xf8" + bytes(6)), ("FF", b"dayssecs")):
+        row = struct.pack(">5i", 1, 1, 1, 1, 1) + times + struct.pack(">HH", 1, 3)
+        stream = making.nest("STRM", [making.text("TYPE", f"lllll{kinds}SS"), making.item("GPS9", "?", len(row), row)])
+        assert gpmf.read_bytes(making.payload([stream])).clock_us.tolist() == [NO_TIME]
 
 
 def test_a_karma_drone_gives_attitude_heights_and_the_clock() -> None:

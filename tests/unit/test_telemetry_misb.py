@@ -212,6 +212,14 @@ def test_leap_seconds_that_are_counted_in_are_taken_off(value: bytes, said: str)
     assert not (found.flags & int(Flag.CLOCK_STEP)).any()
 
 
+def test_a_correction_of_the_time_is_added_until_another_is_said() -> None:
+    later, back = (500_000).to_bytes(4, "big"), (-2_000_000).to_bytes(8, "big", signed=True)
+    found = of(PLAIN, {**PLAIN, 137: later}, PLAIN, {**PLAIN, 137: back})
+    plain = of(PLAIN, PLAIN, PLAIN, PLAIN)
+    assert (found.clock_us - plain.clock_us).tolist() == [0, 500_000, 500_000, -2_000_000]
+    assert any("corrected after the flight" in words and "+0.500000 s in 2 sets" in words for words in found.warnings)
+
+
 def test_sets_in_a_transport_stream_lie_on_their_frames(tmp_path: Path) -> None:
     found = misb.read(making.clip(tmp_path / "orbit.ts", making.orbit(40, 25), fps=25))
     assert found.elapsed_us.tolist() == [i * 40_000 for i in range(40)]

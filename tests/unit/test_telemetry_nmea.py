@@ -123,6 +123,33 @@ def test_wrong_and_missing_checksums_are_left_out_and_counted() -> None:
     assert not (found.flags & int(Flag.JUMP)).any()
 
 
+def test_a_logger_that_took_all_checksums_off_is_read_unproven() -> None:
+    bare = "".join(line.partition("*")[0] + "\r\n" for line in (gga("090000"), rmc("090000"), rmc("090001")))
+    found = nmea.read_bytes(bare.encode())
+    assert found.placed.tolist() == [True, True]
+    assert found.column(Q.LATITUDE) == pytest.approx([52.4862, 52.4862])
+    assert "3 sentences were read unproven: not one has a checksum" in found.warnings
+
+
+def test_a_system_without_satellites_takes_no_dilution_away() -> None:
+    none, some = sentence("GLGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99"), sentence("GPGSA,A,3,,,,,,,,,,,,,2.0,1.4,1.2")
+    found = read(gga("090000"), some, none, rmc("090001"), none, some)
+    assert found.column(Q.ACCURACY_HORIZONTAL) == pytest.approx([5.5, 7.0])
+
+
+def test_a_speed_in_knots_alone_is_one() -> None:
+    found = read(gga("090000"), sentence("GPVTG,271.5,T,,M,10.0,N,,K,A"))
+    assert found.column(Q.SPEED)[0] == pytest.approx(5.1444, abs=1e-4)
+
+
+def test_a_gns_from_dead_reckoning_alone_says_so() -> None:
+    found = read(
+        sentence(f"GNGNS,090000,{PLACE},EN,05,1.1,141.5,48.5,,"), sentence(f"GNGNS,090001,{PLACE},AE,05,1.1,141.5,,,")
+    )
+    assert found.placed.all()
+    assert "1 positions come from dead reckoning, not from satellites" in found.warnings
+
+
 def test_dead_reckoning_is_said() -> None:
     found = read(gga("090000", quality=6), gga("090001"))
     assert "1 positions come from dead reckoning, not from satellites" in found.warnings

@@ -63,6 +63,7 @@ def test_a_phones_own_keys_come_first(tmp_path: Path) -> None:
 def test_no_place_is_refused_and_a_place_that_is_none_is_no_fix(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedMedia, match="no place in its header"):
         quicktime.read(clip(tmp_path / "a.mp4", {"creation_time": "2026-03-02T09:00:00Z"}))
+    assert quicktime.of_tags({"location-und": "+52.4862-001.8904/"}).placed.all()
     with pytest.raises(UnsupportedMedia, match="none that can be read"):
         quicktime.of_tags({"location": "Birmingham"})
     assert quicktime.of_tags({"location": "+00.0000+000.0000/"}).flags.tolist() == [int(Flag.NO_FIX)]
@@ -76,6 +77,9 @@ def test_no_place_is_refused_and_a_place_that_is_none_is_no_fix(tmp_path: Path) 
         ("-5229.172+00153.424/", (-52.4862, 1.8904, None)),
         ("+522910.32-0015325.44-12/", (52.4862, -1.8904, -12.0)),
         ("+52-001/", (52.0, -1.0, None)),
+        ("+52.4862-1.8904/", (52.4862, -1.8904, None)),
+        ("+5.5000+0.1246+132.860", (5.5, 0.1246, 132.86)),
+        ("+52-1/", None),
         ("+5299.0-00153.4/", None),
         ("+524-001/", None),
         ("52.4862,-1.8904", None),
