@@ -130,7 +130,7 @@ def _about(source: Source) -> Json:
         "source": telemetry.family.value,
         "dialect": telemetry.dialect,
         "device": telemetry.device,
-        "clock": telemetry.zone.value,
+        "clock": telemetry.clock_words,
         "not_measured": not_measured(telemetry),
         "utc_error_s": source.utc_error_s,
         "utc_by": source.utc_by or None,

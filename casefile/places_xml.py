@@ -69,13 +69,26 @@ def _track_point(source: Source, row: int) -> str:
     ours += (("flag", words) for words in flag_words(int(telemetry.flags[row])))
     ours += _numbers(telemetry, row)
     return (
-        f'<trkpt lat="{telemetry.column(Quantity.LATITUDE)[row]:.7f}" lon="{telemetry.column(Quantity.LONGITUDE)[row]:.7f}">'
+        f"<trkpt {_at(telemetry.column(Quantity.LATITUDE)[row], telemetry.column(Quantity.LONGITUDE)[row])}>"
         + (f"<ele>{sea:.3f}</ele>" if math.isfinite(sea) else "")
         + (f"<time>{moment}</time>" if moment else "")
         + "<extensions>"
-        + "".join(f"<x:{name}>{_text(value)}</x:{name}>" for name, value in ours)
+        + "".join(f"<x:{name}{_label(name)}>{_text(value)}</x:{name}>" for name, value in ours)
         + "</extensions></trkpt>\n"
     )
+
+
+_LABELS = {quantity.value: label for quantity, label in MISB_LABELS.items()}
+
+
+def _label(name: str) -> str:
+    return f" label={quoteattr(_LABELS[name])}" if name in _LABELS else ""
+
+
+def _at(latitude: float, longitude: float) -> str:
+    """GPX has no longitude of 180 degrees: it is -180. Source: GPX 1.1, longitudeType."""
+    written = f"{longitude:.7f}"
+    return f'lat="{latitude:.7f}" lon="{"-180.0000000" if written == "180.0000000" else written}"'
 
 
 def _numbers(telemetry: Telemetry, row: int) -> Iterator[tuple[str, str]]:
@@ -86,7 +99,7 @@ def _numbers(telemetry: Telemetry, row: int) -> Iterator[tuple[str, str]]:
 
 def _about(source: Source) -> str:
     telemetry = source.telemetry
-    said = [f"{telemetry.family.value}, {telemetry.dialect}", f"clock: {telemetry.zone.value}"]
+    said = [f"{telemetry.family.value}, {telemetry.dialect}", f"clock: {telemetry.clock_words}"]
     if source.utc_by:
         said.append(f"UTC: {source.utc_by}")
     said += (f"{name} is {value}" for name, value in not_measured(telemetry).items())
@@ -95,7 +108,7 @@ def _about(source: Source) -> str:
 
 def _waypoint(seen: Seen) -> str:
     return (
-        f'<wpt lat="{seen.latitude_deg:.7f}" lon="{seen.longitude_deg:.7f}"><name>{_text(_title(seen))}</name>'
+        f"<wpt {_at(seen.latitude_deg, seen.longitude_deg)}><name>{_text(_title(seen))}</name>"
         f"<desc>{_text(_description(seen))}</desc></wpt>\n"
     )
 
@@ -146,8 +159,7 @@ def _kml_fixes(source: Source, every_us: int) -> Iterator[str]:
         if telemetry.clock_us[row] != NO_TIME:
             data.append(("claimed", "", plain_clock(int(telemetry.clock_us[row]))))
         data += (("flag", "", words) for words in flag_words(int(telemetry.flags[row])))
-        labels = {quantity.value: label for quantity, label in MISB_LABELS.items()}
-        data += ((name, labels.get(name, ""), value) for name, value in _numbers(telemetry, int(row)))
+        data += ((name, _LABELS.get(name, ""), value) for name, value in _numbers(telemetry, int(row)))
         place = [(telemetry.column(Quantity.LONGITUDE)[row], telemetry.column(Quantity.LATITUDE)[row])]
         yield (
             "<Placemark>"

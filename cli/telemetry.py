@@ -157,7 +157,7 @@ def _show(told: dict[str, Any], sources: list[Telemetry], *, fixes: bool, aside:
             if len(rows) > _ROWS_SHOWN:
                 console.print(f"and {len(rows) - _ROWS_SHOWN} seconds more: --to csv has them all")
         span_s = (about["last_s"] or 0) - (about["first_s"] or 0)
-        holds = f"{about['fixes']} fixes, {about['placed']} with a place, over {span_s:.1f} s; clock: {about['zone']}"
+        holds = f"{about['fixes']} fixes, {about['placed']} with a place, over {span_s:.1f} s; clock: {source.clock_words}"
         console.print(f"{about['family']} ({about['dialect']}): {holds}", markup=False)
         for words in about["warnings"]:
             console.print(f"  {words}", markup=False)

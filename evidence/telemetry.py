@@ -163,6 +163,11 @@ class Telemetry:
         return np.full(len(self), np.nan) if found is None else found
 
     @property
+    def clock_words(self) -> str:
+        """What its device's dates and times are in, or that it gave none: a time of day alone is no clock."""
+        return self.zone.value if (self.clock_us != NO_TIME).any() else "no date and time given"
+
+    @property
     def placed(self) -> npt.NDArray[np.bool_]:
         """Which fixes have a place. Shape: (n,)."""
         given: npt.NDArray[np.bool_] = np.isfinite(self.column(Quantity.LATITUDE) + self.column(Quantity.LONGITUDE))

@@ -22,6 +22,7 @@ from casefile.places_geojson import geojson
 from casefile.places_xml import gpx, kml
 from evidence.geo import footprints
 from evidence.telemetry import NO_TIME, Certainty, Family, Flag, Quantity, Telemetry, Zone
+from tests.map_schemas import faults
 
 Q = Quantity
 KML = "{http://www.opengis.net/kml/2.2}"
@@ -222,6 +223,67 @@ def test_what_says_nothing_is_an_empty_collection() -> None:
     assert len(fixes_csv(nothing).splitlines()) == 1
 
 
+def test_files_for_maps_are_as_their_schemas_ask() -> None:
+    places = of(lost(flight(zone=Zone.UTC), 3), SEEN, WALKS)
+    for text in (gpx(places), kml(places)):
+        assert faults(ElementTree.fromstring(text)) == []
+    assert faults(ElementTree.fromstring(gpx(of(flight(longitude=180.0))))) == []
+
+
+def test_what_the_schemas_refuse_is_found() -> None:
+    good = gpx(of(flight(zone=Zone.UTC), SEEN))
+    wrong = (
+        good.replace("<ele>63.500</ele>", "").replace("<extensions>", "<extensions><ele>1</ele>"),
+        good.replace('lon="-0.1200000"', 'lon="180.0000000"'),
+        good.replace("</name><desc>", "</name><desc>x</desc><desc>"),
+        good.replace("<time>", "<when>").replace("</time>", "</when>"),
+        good.replace('creator="exhibit" ', ""),
+        kml(of(flight())).replace("<tessellate>1</tessellate><outer", "<outer"),
+    )
+    assert [bool(faults(ElementTree.fromstring(text))) for text in wrong] == [True] * 5 + [False]
+    twisted = (
+        kml(of(flight()))
+        .replace("<tessellate>1</tessellate><coordinates>", "<coordinates>")
+        .replace("</coordinates></LineString>", "</coordinates><tessellate>1</tessellate></LineString>")
+    )
+    assert faults(ElementTree.fromstring(twisted))
+
+
+def test_geojson_is_as_rfc_7946_asks() -> None:
+    """Longitude first, rings closed and against the clock, no crs member."""
+    whole = json.loads(geojson(of(lost(flight(zone=Zone.UTC), 3), SEEN)))
+    assert (whole["type"], "crs" in whole) == ("FeatureCollection", False)
+    kinds = set()
+    for feature in whole["features"]:
+        assert (feature["type"], isinstance(feature["properties"], dict)) == ("Feature", True)
+        if feature["geometry"] is None:
+            continue
+        shape = shapely.geometry.shape(feature["geometry"])
+        kinds.add(shape.geom_type)
+        assert shape.is_valid
+        west, south, east, north = shape.bounds
+        assert -0.13 < west <= east < -0.11
+        assert 51.4 < south <= north < 51.6
+        if shape.geom_type == "Polygon":
+            assert shape.exterior.is_closed
+            assert shape.exterior.is_ccw
+    assert {"Point", "Polygon", "MultiLineString"} <= kinds
+
+
+def test_labels_of_misb_are_in_every_format_that_has_room_for_them() -> None:
+    label = "Sensor True Altitude (15)"
+    root = ElementTree.fromstring(gpx(of(flight())))
+    assert {element.get("label") for element in root.iter(f"{OURS}height_sea_m")} == {label}
+    assert label in kml(of(flight()))
+    assert label in json.dumps(json.loads(geojson(of(flight()))), ensure_ascii=False)
+
+
+def test_a_source_without_dates_says_so() -> None:
+    undated = replace(flight(zone=Zone.UTC), clock_us=np.full(6, NO_TIME))
+    for text in (gpx(of(undated)), kml(of(undated)), geojson(of(undated))):
+        assert "no date and time given" in text
+
+
 numbers = st.floats(allow_nan=True, allow_infinity=False, width=32)
 
 
@@ -246,5 +308,6 @@ def test_any_fixes_and_names_make_files_that_others_read(rows: list[tuple[float,
     all_of_it = Places([Source.of(name, telemetry)])
     assert len([f for f in json.loads(geojson(all_of_it))["features"] if f["properties"]["kind"] == "fix"]) == n
     gpxpy.parse(gpx(all_of_it))
-    ElementTree.fromstring(kml(all_of_it))
+    for text in (gpx(all_of_it), kml(all_of_it)):
+        assert faults(ElementTree.fromstring(text)) == []
     assert len(list(csv.reader(io.StringIO(fixes_csv(all_of_it))))) == n + 1
