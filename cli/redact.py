@@ -140,7 +140,9 @@ def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
 def _show_doubts(console: Console, doubts: dict[str, Any] | None) -> None:
     """Where a person should look at the copy first; nothing where tracks of an earlier analysis were taken."""
     if doubts and doubts["doubts"]:
-        spans = "one span" if len(doubts["doubts"]) == 1 else f"{len(doubts['doubts'])} spans"
+        every, first = len(doubts["doubts"]), doubts["first"]
+        spans = "one span" if first["spans"] == 1 else f"{first['spans']} spans"
         console.print(
-            f"Look closely at {spans}, {100 * doubts['share']:.1f} % of the video; --report lists them with reasons."
+            f"Look first at {spans}, {100 * first['share']:.1f} % of the video, where something may stand open; --report "
+            f"lists them, and {every - first['spans']} more, {100 * doubts['share']:.1f} % in all."
         )

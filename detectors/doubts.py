@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from detectors.sharpness import blurred
-from evidence.doubt import PICTURE, Doubt, Reason, ranked
+from evidence.doubt import PICTURE, Doubt, Reason, merged, ranked
 from evidence.track import Detections, Origin, Track, TrackBox, apart
 
 WATCHED = ("face", "licence plate")
@@ -21,8 +21,9 @@ _URGENCY = {
     Reason.BROKEN: 1.0,
     Reason.DROPPED: 0.9,
     Reason.EDGE: 0.8,
-    Reason.WEAK: 0.6,
+    Reason.BLIND: 0.6,
     Reason.CUT: 0.5,
+    Reason.WEAK: 0.45,
     Reason.CROSSING: 0.4,
     Reason.BLUR: 0.35,
     Reason.SMALL: 0.3,
@@ -34,7 +35,13 @@ _SMALL = 0.0104
 _BROKEN_S, _NEAR = 5.0, 3.0
 """So soon and so near (in its own sizes) another track is taken for the rest of one that broke."""
 _WEAK_S = 1 / 3
+_BLIND_S, _STAYED = 1.0, 0.5
+"""So long nothing may be seen of what is found again within so many of its sides: it stayed, and its mask with it."""
+_TOGETHER_S = 0.5
+"""Spans of one kind about the same tracks, no further apart, are one: a person looks at them at once."""
 _OVERLAP = 0.3
+_COVERED = 0.8
+"""Share of a face that a mask must have for it to count as hidden; margins come on top."""
 _AT_EDGE = 0.004
 
 
@@ -53,7 +60,8 @@ class Video:
 def doubts_about(
     tracks: Sequence[Track], left_over: Detections, video: Video, thresholds: Mapping[str, float]
 ) -> list[Doubt]:
-    """All of them, the most urgent first. `thresholds`: by model, the score from which a sighting is sure."""
+    """All of them, what may be open first, then the most urgent. `thresholds`: by model, the score from which a sighting
+    is sure."""
     found: list[Doubt] = []
     for label in (*WATCHED, *_ALSO):
         those = [track for track in tracks if track.label == label]
@@ -62,7 +70,8 @@ def doubts_about(
     for track in tracks:
         if track.label in WATCHED:
             found += _within(track, video, thresholds.get(track.model, 0.0))
-    found += _dropped(left_over, video, thresholds)
+    found = merged(found, round(_TOGETHER_S * video.frames_per_second))
+    found += _dropped(left_over, tracks, video, thresholds)
     found += _blurred(video)
     return ranked(found)
 
@@ -85,8 +94,10 @@ def _within(track: Track, video: Video, threshold: float) -> Iterator[Doubt]:
                 yield _doubt(reason, track.label, frames, [track.id], max(_share(b, video) for b in boxes))
             at += length
 
+    a_while = max(2, round(_WEAK_S * video.frames_per_second))
+    yield from spans(Reason.BLIND, _unsure(track, round(_BLIND_S * video.frames_per_second)), a_while)
     weak = [box.origin is not Origin.DETECTED or box.score < threshold for box in track.boxes]
-    yield from spans(Reason.WEAK, weak, max(2, round(_WEAK_S * video.frames_per_second)))
+    yield from spans(Reason.WEAK, weak, a_while)
     edge = [box.origin is Origin.TRACKED and _at_edge(box, video) for box in track.boxes]
     yield from spans(Reason.EDGE, edge, 1)
     small = [_share(box, video) < _SMALL for box in track.boxes]
@@ -98,20 +109,56 @@ def _within(track: Track, video: Video, threshold: float) -> Iterator[Doubt]:
             yield _doubt(Reason.CUT, track.label, frames, [track.id], _share(box, video))
 
 
+def _unsure(track: Track, longest: int) -> list[bool]:
+    """By box: whether it was seen neither there nor, shortly before and after, in one place."""
+    unsure: list[bool] = []
+    for not_seen, run in groupby(track.boxes, lambda box: box.origin is not Origin.DETECTED):
+        length = len(list(run))
+        before, after = len(unsure) - 1, len(unsure) + length
+        stayed = (
+            before >= 0
+            and after < len(track.boxes)
+            and length < longest
+            and apart(track.boxes[before].box_xyxy, track.boxes[after].box_xyxy) <= _STAYED
+        )
+        unsure += [not_seen and not stayed] * length
+    return unsure
+
+
 def _broken(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
+    """Each end with the one beginning that fits it best, the soonest first; none where another track took over."""
     ordered = sorted(tracks, key=lambda track: track.boxes[0].frame)
     starts = [track.boxes[0].frame for track in ordered]
+    pairs: list[tuple[int, float, Track, Track]] = []
     for one in tracks:
         end = one.boxes[-1]
-        if _at_edge(end, video) or end.frame + 1 in video.cuts:
+        if _at_edge(end, video) or end.frame + 1 in video.cuts or _taken_over(one, tracks):
             continue
         latest = end.frame + round(_BROKEN_S * video.frames_per_second)
         for other in ordered[bisect_left(starts, end.frame + 2) : bisect_right(starts, latest)]:
             start = other.boxes[0]
             cut = any(end.frame < frame <= start.frame for frame in video.cuts)
-            if not cut and apart(end.box_xyxy, start.box_xyxy) <= _NEAR:
-                frames = (end.frame + 1, start.frame - 1)
-                yield _doubt(Reason.BROKEN, one.label, frames, (one.id, other.id), _share(end, video))
+            away = apart(end.box_xyxy, start.box_xyxy)
+            if not cut and away <= _NEAR:
+                pairs.append((start.frame - end.frame, away, one, other))
+    ended, begun = set[int](), set[int]()
+    for _, _, one, other in sorted(pairs, key=lambda pair: pair[:2]):
+        if one.id not in ended and other.id not in begun:
+            ended.add(one.id)
+            begun.add(other.id)
+            frames = (one.boxes[-1].frame + 1, other.boxes[0].frame - 1)
+            yield _doubt(Reason.BROKEN, one.label, frames, (one.id, other.id), _share(one.boxes[-1], video))
+
+
+def _taken_over(one: Track, tracks: Sequence[Track]) -> bool:
+    """Whether another track goes on where this one ends."""
+    end = one.boxes[-1]
+    return any(
+        other.boxes[0].frame <= end.frame < other.boxes[-1].frame
+        and _overlap(end, other.boxes[end.frame - other.boxes[0].frame]) >= _OVERLAP
+        for other in tracks
+        if other is not one
+    )
 
 
 def _crossing(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
@@ -128,19 +175,41 @@ def _crossing(tracks: Sequence[Track], video: Video) -> Iterator[Doubt]:
                 yield _doubt(Reason.CROSSING, one.label, frames, (one.id, other.id), _share(box, video))
 
 
-def _dropped(left_over: Detections, video: Video, thresholds: Mapping[str, float]) -> Iterator[Doubt]:
+def _dropped(
+    left_over: Detections, tracks: Sequence[Track], video: Video, thresholds: Mapping[str, float]
+) -> Iterator[Doubt]:
+    """What lies in a box that a track of its kind has there is hidden with it."""
     longest = max(video.size_wh)
     for label in WATCHED:
         rows = [
             row
             for row in range(len(left_over))
-            if left_over.label[row] == label and left_over.score[row] >= thresholds.get(left_over.model[row], 0.0)
+            if left_over.label[row] == label
+            and left_over.score[row] >= thresholds.get(left_over.model[row], 0.0)
+            and not _is_hidden(left_over, row, tracks)
         ]
         sides = left_over.box_xyxy[:, 2:] - left_over.box_xyxy[:, :2]
         share = {int(left_over.frame[row]): float(np.sqrt(sides[row].prod())) / longest for row in rows}
         for frames in _runs(sorted(share)):
             most = max(share.get(frame, 0.0) for frame in range(frames[0], frames[1] + 1))
             yield _doubt(Reason.DROPPED, label, frames, (), most)
+
+
+def _is_hidden(left_over: Detections, row: int, tracks: Sequence[Track]) -> bool:
+    """Whether most of it lies in a track's box."""
+    frame, sides = int(left_over.frame[row]), [float(side) for side in left_over.box_xyxy[row]]
+    there = (
+        track.boxes[frame - track.boxes[0].frame].box_xyxy
+        for track in tracks
+        if track.label == left_over.label[row] and track.boxes[0].frame <= frame <= track.boxes[-1].frame
+    )
+    area = max(1e-9, (sides[2] - sides[0]) * (sides[3] - sides[1]))
+    return any(_both(sides, box) >= _COVERED * area for box in there)
+
+
+def _both(a: Sequence[float], b: Sequence[float]) -> float:
+    """Pixels that two boxes share."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def _blurred(video: Video) -> Iterator[Doubt]:
@@ -169,6 +238,6 @@ def _at_edge(box: TrackBox, video: Video) -> bool:
 def _overlap(one: TrackBox, other: TrackBox) -> float:
     """IoU."""
     a, b = one.box_xyxy, other.box_xyxy
-    both = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    both = _both(a, b)
     whole = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)) - both
     return both / whole if whole > 0 else 0.0

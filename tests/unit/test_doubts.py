@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detectors.doubts import Video, doubts_about
 from detectors.sharpness import blurred, measured, size_for
-from evidence.doubt import Doubt, Reason, frames_in, ranked
+from evidence.doubt import Doubt, Reason, frames_in, ranked, share_first
 from evidence.track import Detections, Origin, Track, TrackBox
 from workers.tasks.doubting import doubts_to_json
 
@@ -79,6 +79,51 @@ def test_a_stretch_of_faint_sightings_or_none_is_told():
     gap = track(1, range(100), origin=lambda f: Origin.INTERPOLATED if 30 <= f < 45 else Origin.DETECTED)
     assert about(gap) == [(Reason.WEAK, 30, 44, (1,))]
     assert about(track(1, range(100), score=lambda f: 0.2 if 30 <= f < 34 else 0.9)) == []
+
+
+def test_a_track_that_moves_or_ends_while_nothing_is_seen_of_it_may_be_open():
+    lost = track(1, range(100), origin=lambda f: Origin.TRACKED if f >= 85 else Origin.DETECTED)
+    assert (Reason.BLIND, 85, 99, (1,)) in about(lost)
+
+    def moving(sides):
+        boxes = (
+            replace(b, box_xyxy=(x := 100.0 + 60.0 * sides * (b.frame >= 45), 100.0, x + 60.0, 160.0)) for b in gap.boxes
+        )
+        return replace(gap, boxes=tuple(boxes))
+
+    gap = track(1, range(100), origin=lambda f: Origin.INTERPOLATED if 30 <= f < 45 else Origin.DETECTED)
+    assert [d[0] for d in about(moving(0.4))] == [Reason.WEAK], "it stayed where it was, and its mask with it"
+    assert [d[0] for d in about(moving(0.6))] == [Reason.BLIND, Reason.WEAK]
+    long = track(1, range(100), origin=lambda f: Origin.INTERPOLATED if 30 <= f < 60 else Origin.DETECTED)
+    assert (Reason.BLIND, 30, 59, (1,)) in about(long)
+
+
+def test_spans_of_one_kind_shortly_after_one_another_are_one():
+    faint = track(1, range(100), score=lambda f: 0.2 if 20 <= f < 32 or 40 <= f < 52 or 80 <= f < 92 else 0.9)
+    assert about(faint) == [(Reason.WEAK, 20, 51, (1,)), (Reason.WEAK, 80, 91, (1,))]
+
+
+def test_an_end_is_told_once_with_the_nearest_beginning_and_not_where_another_track_goes_on():
+    beginnings = track(2, range(80, 120)), track(3, range(90, 120), x=400.0)
+    assert [d for d in about(track(1, range(50)), *beginnings) if d[0] is Reason.BROKEN] == [(Reason.BROKEN, 50, 79, (1, 2))]
+    goes_on = track(4, range(40, 79))
+    found = about(track(1, range(50)), goes_on, *beginnings)
+    assert [d for d in found if d[0] is Reason.BROKEN] == [(Reason.BROKEN, 79, 79, (4, 2))]
+
+
+def test_what_lies_in_a_tracks_box_is_not_open():
+    rest = left_over([(5, (305.0, 105.0, 350.0, 150.0), 0.55), (6, (340.0, 105.0, 400.0, 150.0), 0.55)])
+    assert about(track(1, range(50)), rest=rest) == [(Reason.DROPPED, 6, 6, ())]
+
+
+def test_what_may_be_open_comes_before_what_is_hidden_and_hard_to_see():
+    large_faint = track(1, range(100), size=200.0, score=0.2)
+    entering = track(2, range(50), x=790.0, size=10.0, origin=Origin.TRACKED)
+    reasons = [d[0] for d in about(large_faint, entering)]
+    assert reasons.index(Reason.EDGE) < reasons.index(Reason.WEAK)
+    rows = [Doubt(Reason.EDGE, "face", 0, 9, (1,), 0.1), Doubt(Reason.WEAK, "face", 5, 39, (1,), 0.9)]
+    assert share_first(rows, 0.2) == pytest.approx(0.05)
+    assert share_first([], 0.0) == 0.0
 
 
 def test_what_was_carried_to_the_edge_of_the_picture_is_told():

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from pydantic import Field
 
+from evidence.doubt import share_first
 from evidence.exhibit import Exhibit
 from storage.index import DoubtRow
 from web.api.answers import Answer, Moment
@@ -15,7 +16,8 @@ from web.api.asked import Asked, Line
 
 class DoubtAnswer(Answer):
     rank: int = Field(description="From 1, the most urgent.")
-    reason: str = Field(description="broken, dropped, edge, weak, crossing, small, cut or blur.")
+    reason: str = Field(description="broken, dropped, edge, blind, cut, blur, weak, crossing or small.")
+    may_be_open: bool = Field(description="Whether what is hidden may stand open there: look at these first.")
     words: str = Field(description="The reason, for people.")
     label: str = Field(description="Of what is doubtful; picture: all of it.")
     first: Moment
@@ -32,6 +34,7 @@ class DoubtAnswer(Answer):
         return cls(
             rank=doubt.rank,
             reason=doubt.reason.value,
+            may_be_open=doubt.reason.may_be_open,
             words=doubt.reason.words,
             label=doubt.label,
             first=Moment.at(doubt.first_pts, doubt.time_base),
@@ -46,13 +49,16 @@ class DoubtAnswer(Answer):
 
 class DoubtList(Answer):
     share: float = Field(description="Of the video that lies in at least one of them, 0 to 1.")
+    share_first: float = Field(description="The same, of those that are to be looked at first.")
     spans: list[DoubtAnswer]
 
     @classmethod
     def of(cls, doubts: Sequence[DoubtRow], exhibit: Exhibit) -> DoubtList:
         video = exhibit.media.main_video if exhibit.media else None
         zero = video.start_pts * video.time_base if video else Fraction(0)
-        return cls(share=doubts[0].share if doubts else 0.0, spans=[DoubtAnswer.of(doubt, zero) for doubt in doubts])
+        share = doubts[0].share if doubts else 0.0
+        spans = [DoubtAnswer.of(doubt, zero) for doubt in doubts]
+        return cls(share=share, share_first=round(share_first(doubts, share), 4), spans=spans)
 
 
 class AcceptAsked(Asked):

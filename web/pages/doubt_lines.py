@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from evidence.doubt import PICTURE
+from evidence.doubt import PICTURE, share_first
 from storage.index import DoubtRow
 from web.pages.rendering import clock, sentence
 from web.pages.timeline import decimal
@@ -32,6 +32,8 @@ def doubts_seen(rows: Sequence[DoubtRow], origin: Fraction, *, analysed: bool) -
         "doubts": [_line(row, origin) for row in rows[:_SHOWN]],
         "doubts_count": len(rows),
         "doubts_share": f"{100 * rows[0].share:.1f} %" if rows else "",
+        "doubts_first": sum(row.reason.may_be_open for row in rows),
+        "doubts_first_share": f"{100 * share_first(rows, rows[0].share):.1f} %" if rows else "",
         "no_doubts": _NONE if analysed else "This file was not analysed.",
     }
 

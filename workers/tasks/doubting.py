@@ -82,9 +82,12 @@ def doubts_to_json(
     doubts: Sequence[Doubt], video: Video, frame_pts: npt.NDArray[np.int64], time_base: Fraction
 ) -> dict[str, Any]:
     frames = frames_in(doubts)
+    first = [doubt for doubt in doubts if doubt.reason.may_be_open]
+    first_frames = frames_in(first)
     return {
         "frames": frames,
         "share": round(frames / video.frame_count, 4),
+        "first": {"spans": len(first), "frames": first_frames, "share": round(first_frames / video.frame_count, 4)},
         "time_base": str(time_base),
         "cuts": list(video.cuts),
         "doubts": [
