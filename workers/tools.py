@@ -101,7 +101,7 @@ class Tools:
             if output.recipe == recipe.digest and output.segment == run.segment
         ]
         same = [output for output in same if output.step_run_id == same[0].step_run_id]
-        if not all(self._is_there(output) for output in same):
+        if not all(self.is_there(output) for output in same):
             return ()
         return tuple(NewOutput(o.name, o.key, o.sha256, o.size_bytes, o.content_type, o.details) for o in same)
 
@@ -114,7 +114,8 @@ class Tools:
         """What a task may decode at most."""
         return {"max_pixels": self.settings.max_pixels, "max_duration_s": self.settings.max_duration_s}
 
-    def _is_there(self, output: Output) -> bool:
+    def is_there(self, output: Output) -> bool:
+        """Whether it still lies in the store."""
         try:
             return self.store.stat(output.key).size_bytes == output.size_bytes
         except NotFound:

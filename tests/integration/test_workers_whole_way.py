@@ -18,7 +18,7 @@ from casefile.verify import main as verify
 from config.settings import Settings
 from evidence.case import Case, User
 from evidence.errors import Busy, DatabaseDown, ExhibitError, StoreDown
-from evidence.exhibit import Condition, Exhibit
+from evidence.exhibit import Condition, Exhibit, FileType
 from evidence.mediatime import from_seconds
 from evidence.redaction import Hide, Redaction
 from evidence.steps import NEEDS, Step, StepRun, StepState
@@ -26,6 +26,7 @@ from evidence.wire import moment_to_json, redaction_to_json
 from storage.ledger.steps import Result, StepLedger
 from tests.installation import Installation, below, commands, installed
 from tests.panning import pan_clip
+from workers import child
 from workers.runner import Runner, held
 from workers.stop import Stop
 
@@ -90,6 +91,37 @@ def shop(settings: Settings, tmp_path: Path) -> Iterator[Workshop]:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pan_clip(tmp_path_factory.mktemp("clips") / "street.mp4", frames=30, size_wh=(480, 270))
+
+
+CUE = """1
+00:00:00,000 --> 00:00:01,000
+2026-07-01 12:00:00.000
+[latitude: 52.200013] [longitude: 0.120034] [rel_alt: 50.000 abs_alt: 90.000]
+"""
+
+
+def test_places_that_were_read_are_not_read_again_after_the_tracks(
+    shop: Workshop, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[child.Job] = []
+    really = child.run
+
+    def seen(job: child.Job, *rest: object) -> dict[str, object]:
+        jobs.append(job)
+        return really(job, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(child, "run", seen)
+    film = shop.exhibit(clip, filename="DJI_0042.MP4")
+    beside = shop.house.make.exhibit(shop.user, shop.case, CUE.encode(), FileType.TELEMETRY, filename="DJI_0042.SRT")
+    shop.work()
+    assert shop.run(film, Step.LOCATE).attempt == 2
+    first, again = [
+        job.inputs.keys() for job in jobs if job.task == "locate" and job.params["filenames"][0] == "DJI_0042.MP4"
+    ]
+    assert set(first) == {"original", "sidecar-0"}
+    assert set(again) == {"telemetry-0.parquet", "tracks.json"}
+    (source,) = shop.house.storage.index.sources(film.id)
+    assert (source.family.value, source.carrier_id, source.fixes) == ("DJI SRT", beside.id, 1)
 
 
 def test_a_clip_goes_the_whole_way_without_yolo_weights_and_says_what_it_did_not_look_for(

@@ -55,6 +55,14 @@ def test_who_walks_is_placed_about_once_a_second_with_speed_and_heading(tmp_path
     params |= {"sidecars": [{"reference": "ABC/2"}], "filenames": ["DJI_0001.MP4", "DJI_0001.SRT"]}
     told = locate.run(inputs, params, out, lambda done, of: None)
     assert told["located_by"] == 0
+    again = tmp_path / "again"
+    again.mkdir()
+    fixes = {"telemetry-0.parquet": out / "telemetry-0.parquet"}
+    late = {"tracks.json": tmp_path / "tracks.json", **fixes}
+    assert locate.run(late, {**params, "before": told}, again, lambda done, of: None) == told
+    for name in ("seconds-0.npz", "located.npz"):
+        with np.load(out / name) as first, np.load(again / name) as second:
+            assert {key: first[key].tobytes() for key in first} == {key: second[key].tobytes() for key in second}
     with np.load(out / "located.npz") as found:
         columns = dict(found)
     assert columns["track"].tolist() == [1] * SECONDS, "a face stands on nothing"

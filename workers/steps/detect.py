@@ -19,6 +19,10 @@ def raw_name(segment: int) -> str:
 def run(tools: Tools, step_run: StepRun) -> Result:
     """What no model is there for is said in the note and in the details, never passed over.
 
+    The camera's height isn't told to the models, though tiles could be laid out by it: LOCATE runs beside this step, and the
+    segments of one video would be looked at in two ways, by which of the two was sooner. The size of things is measured
+    instead, on frames of the whole video, the same for each segment.
+
     Raises: WrongWeights.
     """
     exhibit = tools.exhibit(step_run)

@@ -20,7 +20,8 @@ from evidence.telemetry import CERTAINTIES, NO_TIME
 from storage.blocks import SECOND, blocks_of, to_units
 from storage.cells import of_point
 from storage.index import Output
-from storage.index.places import CorrectionRow, Pair, newest
+from storage.index.corrections import CorrectionRow, newest
+from storage.index.places import Pair
 from storage.ledger.places import TRACKS, NewLocated, NewPlaces, NewSource
 from storage.ledger.steps import Result
 from workers.steps.media import main_video, media_of
@@ -33,27 +34,34 @@ NOTHING = "no places in it"
 def run(tools: Tools, step_run: StepRun) -> Result:
     """A file without places, or one that can't be read, is a finding, never a failure: the note says it.
 
-    It runs anew each time: its rows may be those of other sidecars by now.
+    It runs anew each time: its rows may be those of other sidecars by now. Where the same files were read before, with the
+    same corrections, their fixes are taken from that run's Parquet files: after TRACK only what was seen is new.
     """
     exhibit = tools.exhibit(step_run)
     pairs = [] if exhibit.file_type in SIDECARS else [p for p in tools.index.pairs(exhibit.id) if p.video.id == exhibit.id]
     found = _tracks(tools, exhibit)
     params = _params(tools, exhibit, pairs)
     decides = {**params, "sidecar_sha256": [pair.sidecar.sha256.hex for pair in pairs]}
+    read = tools.recipe(Step.LOCATE, decides)
     recipe = tools.recipe(Step.LOCATE, decides, inputs=[found] if found else [])
+    before = _read_before(tools, exhibit, read.digest)
     with ExitStack() as held:
-        inputs = {"original": held.enter_context(tools.original(exhibit))}
-        for number, pair in enumerate(pairs):
-            inputs[f"sidecar-{number}"] = held.enter_context(tools.original(pair.sidecar))
+        inputs = {output.name: tools.fetch(output, f"before-{output.name}") for output in before}
+        if not before:
+            inputs["original"] = held.enter_context(tools.original(exhibit))
+            for number, pair in enumerate(pairs):
+                inputs[f"sidecar-{number}"] = held.enter_context(tools.original(pair.sidecar))
         if found:
             inputs[TRACKS] = tools.fetch(found, TRACKS)
         filenames = [exhibit.filename, *(pair.sidecar.filename for pair in pairs)]
-        out, report = tools.child("locate", inputs, {**params, "filenames": filenames, **tools.caps()})
+        told = {"sources": [o.details["report"] for o in before], "notes": before[0].details["notes"]} if before else None
+        out, report = tools.child("locate", inputs, {**params, "filenames": filenames, "before": told, **tools.caps()})
     note = _note(report, located=(out / "located.npz").exists())
     carriers = [exhibit, *(pair.sidecar for pair in pairs)]
-    details = [{"report": source, "note": note} for source in report["sources"]]
+    about = {"note": note, "notes": report["notes"], "read": read.digest, "count": len(report["sources"])}
+    details = [{"report": source, **about} for source in report["sources"]]
     outputs = [
-        tools.publish(step_run, recipe, out / f"telemetry-{number}.parquet", about) for number, about in enumerate(details)
+        tools.publish(step_run, recipe, out / f"telemetry-{number}.parquet", detail) for number, detail in enumerate(details)
     ]
     return Result(
         recipe.digest,
@@ -71,6 +79,18 @@ def _tracks(tools: Tools, exhibit: Exhibit) -> Output | None:
         return tools.output(exhibit.id, Step.TRACK, TRACKS)
     except NotFound:
         return None
+
+
+def _read_before(tools: Tools, exhibit: Exhibit, digest: str) -> list[Output]:
+    """The fixes of each source, when the same was read before and all of it is there; else nothing."""
+    same: dict[str, Output] = {}
+    for output in tools.index.outputs(exhibit.id, step=Step.LOCATE):
+        if output.details.get("read") == digest:
+            same.setdefault(output.name, output)
+    count = next((int(output.details["count"]) for output in same.values()), 0)
+    found = [same.get(f"telemetry-{number}.parquet") for number in range(count)]
+    there = [output for output in found if output is not None and tools.is_there(output)]
+    return there if len(there) == count else []
 
 
 def _params(tools: Tools, exhibit: Exhibit, pairs: Sequence[Pair]) -> dict[str, Any]:

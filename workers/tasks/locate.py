@@ -1,10 +1,11 @@
 """LOCATE: where a device was and what it looked at, second by second, and where on the ground what was seen stood.
 
 Inputs: `original`, the video (or a sidecar by itself); `sidecar-0`, `sidecar-1` … that belong to it; `tracks.json`; all but
-`original` optional. Params: `size_wh` and `duration_us` of the video (absent for a sidecar by itself); `start_utc_us`, when
-it began as far as is known, or null; `created_us`, when by its file, or null; `sidecars`, for each its `reference`,
-`offset_us` (set by a person, or null), `by_time`, and `corrections` ({family: [seconds to add to its clock, their error]});
-`filenames`, of the original and the sidecars in their order.
+`original` optional, and that too with `before`. Params: `size_wh` and `duration_us` of the video (absent for a sidecar by
+itself); `start_utc_us`, when it began as far as is known, or null; `created_us`, when by its file, or null; `sidecars`, for
+each its `reference`, `offset_us` (set by a person, or null), `by_time`, and `corrections` ({family: [seconds to add to its
+clock, their error]}); `filenames`, of the original and the sidecars in their order; `before`, the `sources` and `notes` of
+the result of an earlier run on the same files, or null: then its `telemetry-0.parquet` … are inputs, and nothing is parsed.
 
 In `out`, for each source of fixes: `telemetry-0.parquet` … (every fix, `media.telemetry.table`) and `seconds-0.npz` (about
 one row a second, see `_seconds`). With tracks and a footprint also `located.npz`: `track`, `at_us`, `latlon`, `ellipse`,
@@ -43,6 +44,8 @@ from media.telemetry.read import read
 MOST_SECONDS = 400_000
 """Of one source: four and a half days. What lies beyond is in the Parquet file."""
 
+LEFT_OUT = f"only the first {MOST_SECONDS} seconds are on the map; the Parquet file has all"
+
 LINKS = "in"
 """Folders in `out` that lead to the inputs, and are nothing to keep."""
 
@@ -61,20 +64,28 @@ _Columns = dict[str, npt.NDArray[Any]]
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     size_wh = None if params.get("size_wh") is None else (int(params["size_wh"][0]), int(params["size_wh"][1]))
-    found, notes = _read_all(inputs, params, out)
+    before = params.get("before")
+    if before is None:
+        found, notes = _read_all(inputs, params, out)
+        told = [{"carrier": carrier, **_about(source)} for carrier, source in found]
+        fixes = [source.telemetry for _, source in found]
+    else:
+        told, notes = before["sources"], before["notes"]
+        fixes = [table.read(inputs[f"telemetry-{number}.parquet"]) for number in range(len(told))]
     sources, seen = [], []
-    for number, (carrier, source) in enumerate(found):
-        table.write(source.telemetry, out / f"telemetry-{number}.parquet")
-        moments, cut = _moments(source.telemetry, params.get("duration_us"))
-        columns, reasons = _seconds(sampled(source.telemetry, moments), size_wh)
+    for number, (about, telemetry) in enumerate(zip(told, fixes, strict=True)):
+        table.write(telemetry, out / f"telemetry-{number}.parquet")
+        moments, cut = _moments(telemetry, params.get("duration_us"))
+        columns, reasons = _seconds(sampled(telemetry, moments), size_wh)
         np.savez_compressed(out / f"seconds-{number}.npz", allow_pickle=False, **columns)
-        sources.append({"carrier": carrier, **_about(source, cut), "reasons": reasons})
+        left_out = [LEFT_OUT] if cut and LEFT_OUT not in about["warnings"] else []
+        sources.append({**about, "warnings": [*about["warnings"], *left_out], "reasons": reasons})
         seen.append(int((columns["seen_by"] > 0).sum()))
-        progress(number + 1, len(found))
+        progress(number + 1, len(fixes))
     located_by = None
     if size_wh is not None and "tracks.json" in inputs and any(seen):
         located_by = int(np.argmax(seen))
-        placed = _located(found[located_by][1].telemetry, size_wh, inputs["tracks.json"])
+        placed = _located(fixes[located_by], size_wh, inputs["tracks.json"])
         np.savez_compressed(out / "located.npz", allow_pickle=False, **placed)
     return {"sources": sources, "located_by": located_by, "notes": notes}
 
@@ -178,11 +189,10 @@ def _seconds(telemetry: Telemetry, size_wh: tuple[int, int] | None) -> tuple[_Co
     return columns | {name: telemetry.column(quantity) for name, quantity in _COLUMNS.items()}, reasons
 
 
-def _about(source: Joined, cut: bool) -> dict[str, Any]:
+def _about(source: Joined) -> dict[str, Any]:
     telemetry = source.telemetry
     clocks = telemetry.clock_us[telemetry.clock_us != NO_TIME]
     some = len(telemetry) > 0
-    left_out = (f"only the first {MOST_SECONDS} seconds are on the map; the Parquet file has all",) if cut else ()
     return {
         "family": telemetry.family.value,
         "dialect": telemetry.dialect,
@@ -197,7 +207,7 @@ def _about(source: Joined, cut: bool) -> dict[str, Any]:
         "offset_us": source.offset_us,
         "residual_us": source.residual_us,
         "frame_synchronous": telemetry.frame_synchronous,
-        "warnings": [*telemetry.warnings, *source.warnings, *left_out],
+        "warnings": [*telemetry.warnings, *source.warnings],
     }
 
 
