@@ -126,6 +126,10 @@ class _FaceDetector(ABC):
             seen = _found(np.concatenate([seen.box_xyxy, box]), np.concatenate([seen.score, score]))
         return replace(seen, earlier=tuple((one.ago, _found(one.box, one.score)) for one in earlier))
 
+    def closely(self, part: Picture) -> tuple[Boxes, Scores]:
+        """A part of a picture, enlarged: boxes in pixels of the part, and what their scores are worth."""
+        return self._look_at_part(part)
+
     def _look_at_part(self, part: Picture) -> tuple[Boxes, Scores]:
         fit = letterbox((part.shape[1], part.shape[0]), max(part.shape[:2]), padding=0)
         network = self._by_size.get(fit.outer_wh)

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from config.models import ModelTask
+from detectors.rules import Rule
 from evidence.doubt import Doubt
 from evidence.track import Detections, Origin, Track, TrackBox
+
+_LOWER, _LOWER_FACE = 0.7, 0.8
+"""Of the score that starts a track: what is seen thirty times a second is seen at its best, and what is seen five times
+hardly ever is. Of faces, lower still brings more that is none than faces."""
+_LEAST_LOOKS = 2
+_SURER, _AT_LEAST = 0.25, 0.25
+"""By so much less sure one look must be than one frame among all, to make a track by itself; and its least score."""
+
+
+def lowered(models: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """From which score a track starts, by model, where a few frames a second are looked at. `models`: as they are recorded
+    (`detectors.load.described`)."""
+    share = {ModelTask.FACES.value: _LOWER_FACE}
+    return {model["name"]: share.get(model["task"], _LOWER) * model["threshold"] for model in models}
+
+
+def adapted(rule: Rule) -> Rule:
+    """A rule for looks instead of frames: two make a track, or a sure one."""
+    return replace(rule, least_seen=_LEAST_LOOKS, sure=max(_AT_LEAST, rule.sure - _SURER))
 
 
 class Filling:
@@ -39,12 +61,15 @@ class Filling:
         first, end = self.frame(one.frame), self.frame(other.frame)
         origin = Origin.TRACKED if Origin.TRACKED in (one.origin, other.origin) else Origin.INTERPOLATED
         a, b = np.array(one.box_xyxy), np.array(other.box_xyxy)
-        found = [replace(one, frame=first)]
-        for frame in range(first + 1, end):
-            pts = int(self.frame_pts[frame])
-            x0, y0, x1, y1 = (a + (b - a) * ((pts - one.pts) / (other.pts - one.pts))).round(2).tolist()
-            found.append(TrackBox(frame, pts, (x0, y0, x1, y1), min(one.score, other.score), origin))
-        return found
+        frames = np.arange(first + 1, end)
+        times = self.frame_pts[frames]
+        places = (a + (b - a) * ((times - one.pts) / (other.pts - one.pts))[:, None]).round(2).tolist()
+        score = min(one.score, other.score)
+        between = [
+            TrackBox(frame, pts, (x0, y0, x1, y1), score, origin)
+            for frame, pts, (x0, y0, x1, y1) in zip(frames.tolist(), times.tolist(), places, strict=True)
+        ]
+        return [replace(one, frame=first), *between]
 
     def detections(self, seen: Detections) -> Detections:
         return replace(seen, frame=self._numbers[seen.frame] if len(seen) else seen.frame)

@@ -9,8 +9,8 @@ Source: docs/adr/0004-trackers.md
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from detectors.boxes import overlaps, suppress
 from detectors.pairing import NEXT_FRAMES, away_back_from, away_from, by_overlap, one_each, places
 from detectors.path import Path, Sighting
-from detectors.rules import Rule, rule_for
+from detectors.rules import Rule, as_written, rule_for
 from evidence.track import Origin, TrackBox
 
 LOOK_AHEAD = 1.0
@@ -88,11 +88,11 @@ class Follower:
         frames_per_second: float,
         size_wh: tuple[int, int],
         time_base: Fraction,
-        least_seen: int | None = None,
+        adapted: Callable[[Rule], Rule] = as_written,
     ) -> None:
-        """`least_seen`: sightings of which a track is made, at most; None: as many as the rules want."""
+        """`adapted`: what becomes of each rule where not all frames were looked at (`detectors.filled`)."""
         self.time_base = time_base
-        self._thresholds, self._size_wh, self._least_seen = thresholds, size_wh, least_seen
+        self._thresholds, self._size_wh, self._adapted = thresholds, size_wh, adapted
         self._rate = max(1, round(frames_per_second))
         self.look_ahead = frames_ahead(frames_per_second)
         self._kinds: dict[frozenset[str], _Kind] = {}
@@ -124,16 +124,12 @@ class Follower:
             (before if seen.ago and seen.ago[row] else now).setdefault(rule_for(label).labels, []).append(row)
         for labels in (*now, *before):
             if labels not in self._kinds:
-                self._kinds[labels] = _Kind(self._rule(min(labels)))
+                self._kinds[labels] = _Kind(self._adapted(rule_for(min(labels)).at_rate(self._rate)))
         for labels, kind in self._kinds.items():
             looked_back = [self._sighting(seen, row) for row in before.get(labels, ())]
             self._look(kind, self._sightings(seen, now.get(labels, [])), self._new(kind, looked_back))
         if frame >= self.look_ahead:
             self._give(frame - self.look_ahead)
-
-    def _rule(self, label: str) -> Rule:
-        rule = rule_for(label).at_rate(self._rate)
-        return rule if self._least_seen is None else replace(rule, least_seen=min(rule.least_seen, self._least_seen))
 
     def final(self) -> Iterator[tuple[int, list[Given]]]:
         """The frames that have become final since the last call, in order, each with its boxes by track."""

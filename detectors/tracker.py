@@ -6,7 +6,7 @@ it reads, and TRACK, which has all segments' detections before it, come to the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from detectors.follower import Follower, Seen
 from detectors.motion import Motion
+from detectors.rules import Rule, as_written
 from evidence.ports import Progress
 from evidence.track import Detections, Track, TrackBox
 
@@ -54,18 +55,18 @@ def follow(
     size_wh: tuple[int, int],
     progress: Progress = lambda done, total: None,  # noqa: ARG005 - the port's signature
     motions: Sequence[Motion] = (),
-    least_seen: int | None = None,
+    adapted: Callable[[Rule], Rule] = as_written,
 ) -> tuple[list[Track], Detections]:
     """The tracks, numbered from 1 by their first frame, and the detections that belong to none.
 
     `thresholds` gives, by model, the score from which a detection starts a track; `motions` what each frame says about
-    the one before (none: a still camera, no cuts); `least_seen` sightings make a track (None: as the rules say). The same
-    input gives the same tracks, however the video was cut into segments.
+    the one before (none: a still camera, no cuts); `adapted` what becomes of the rules. The same input gives the same
+    tracks, however the video was cut into segments.
 
     Shape: `frame_pts`: the pts of every frame of the video, in order.
     Units: `size_wh`: pixels of the upright picture.
     """
-    follower = Follower(thresholds, frames_per_second(frame_pts, seen.time_base), size_wh, seen.time_base, least_seen)
+    follower = Follower(thresholds, frames_per_second(frame_pts, seen.time_base), size_wh, seen.time_base, adapted)
     gathered = Gathered(follower)
     told = seen.frame + seen.ago
     order = np.argsort(told, kind="stable")

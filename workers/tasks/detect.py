@@ -36,6 +36,7 @@ import numpy as np
 
 from config.models import ModelTask
 from detectors import sharpness
+from detectors.aimed import Aimed, aimed
 from detectors.between import APART
 from detectors.detector import Detector, Found, Patient, View
 from detectors.load import described, load, with_tiles
@@ -162,16 +163,20 @@ class Look:
 
     def open_for(self, size_wh: tuple[int, int], stack: ExitStack) -> None:
         self.size_wh = size_wh
-        self.detectors = tuple(self._opened(spec, size_wh) for spec in self._specs)
+        for spec in self._specs:
+            self.detectors = (*self.detectors, self._opened(spec, size_wh))
         self._running = tuple(
             _Running(detector, stack.enter_context(ThreadPoolExecutor(1)), self.clock) for detector in self.detectors
         )
         self.models = [described(spec, detector) for spec, detector in zip(self._specs, self.detectors, strict=True)]
 
     def _opened(self, spec: Mapping[str, Any], size_wh: tuple[int, int]) -> Detector:
+        others = {label for detector in self.detectors for label in detector.labels}
         detector, chosen = with_tiles(spec, load(spec, size_wh, self._keep), size_wh, self._keep, self._tiles, self._samples)
         if chosen is not None:
             self._chosen[detector.name] = chosen.to_json(size_wh)
+        if self._per_second:
+            return aimed(detector, size_wh, spec, others)
         return detector
 
     def about(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,9 +217,15 @@ class Look:
                 model.begin()
         now = Now(number, number - self._begun, frame.pts * frame.time_base, motion, self._every_frame, self.held)
         for detector in self.detectors:
-            if not isinstance(detector, Patient):
+            if not isinstance(detector, Patient | Aimed):
                 frame.small_rgb(detector.picture_wh)  # Made here: what several threads share of it is made once.
-        return [model.look(frame, now) for model in self._running]
+        answers: list[Future[Found]] = []
+        objects: Future[Found] | None = None
+        for spec, model in zip(self._specs, self._running, strict=True):
+            answers.append(model.look(frame, now, objects))
+            if spec["task"] == ModelTask.OBJECTS.value:
+                objects = answers[-1]
+        return answers
 
     def end(self) -> None:
         """There are no more frames."""
@@ -229,13 +240,20 @@ class _Running:
         self._detector, self._thread, self._clock = detector, thread, clock
         self._waiting: deque[Future[Found]] = deque()
 
-    def look(self, frame: Frame, now: Now) -> Future[Found]:
+    def look(self, frame: Frame, now: Now, objects: Future[Found] | None) -> Future[Found]:
+        """`objects`: what the model of people and vehicles will have seen, where there is one."""
+        if isinstance(self._detector, Aimed) and objects is not None:
+            return self._submit(partial(self._aim, frame, now, objects))
         if not isinstance(self._detector, Patient):
             return self._submit(partial(self._detector.look, frame, now))
         answer: Future[Found] = Future()
         self._waiting.append(answer)
         self._submit(partial(self._detector.take, frame, now)).add_done_callback(self._told)
         return answer
+
+    def _aim(self, frame: Frame, now: Now, objects: Future[Found]) -> Found:
+        assert isinstance(self._detector, Aimed)
+        return self._detector.aim(frame, now, objects.result())
 
     def rest(self) -> None:
         if isinstance(self._detector, Patient):

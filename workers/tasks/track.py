@@ -29,9 +29,10 @@ list of labels that occur, from 1.
 
 A box of a face or plate is never much smaller than shortly before and after; the raw detections keep what was seen.
 
-`doubts.json` (UTF-8): where a person should look, the most urgent first::
+`doubts.json` (UTF-8): where a person should look, what may stand open first, then the most urgent::
 
     {"frames": 41, "share": 0.136,           # how much of the video that is
+     "first": {"spans": 1, "frames": 8, "share": 0.026},    # of it, where something may stand open
      "time_base": "1/30000",
      "cuts": [120, …],                       # frames with which another scene begins
      "doubts": [{"rank": 1, "reason": "broken", "label": "face", "first_frame": 12, "last_frame": 19,
@@ -57,7 +58,8 @@ import numpy.typing as npt
 
 from detectors import motion
 from detectors.doubts import Video
-from detectors.filled import Filling
+from detectors.filled import Filling, adapted, lowered
+from detectors.rules import as_written
 from detectors.table import SegmentSeen, read_raw, write_final
 from detectors.tracker import follow, frames_per_second
 from evidence.errors import CorruptMedia, IntegrityError
@@ -66,9 +68,6 @@ from evidence.ports import Progress
 from evidence.track import Detections, Track
 from evidence.wire import tracks_file
 from workers.tasks.doubting import write_doubts
-
-_LEAST_LOOKS = 2
-"""Sightings of which a track is made where a few frames a second are looked at."""
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -82,8 +81,9 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     thresholds = {m["name"]: m["threshold"] for m in models}
     motions = motion.joined([s.about.get("motion") for s in segments if len(s.frame_pts)])
     all_pts, per_second = _all_frames(segments)
-    least_seen = _LEAST_LOOKS if len(all_pts) > len(frame_pts) else None
-    tracks, untracked = follow(seen, frame_pts, thresholds, (size_wh[0], size_wh[1]), progress, motions, least_seen)
+    few = len(all_pts) > len(frame_pts)
+    starts, rules = (lowered(models), adapted) if few else (thresholds, as_written)
+    tracks, untracked = follow(seen, frame_pts, starts, (size_wh[0], size_wh[1]), progress, motions, rules)
     tracks = carried_on(tracks, (size_wh[0], size_wh[1]))
     about = {
         **({} if per_second is None else {"looks_per_second": per_second}),
