@@ -41,6 +41,7 @@ class Verb(StrEnum):
     UNPAIRED = "sidecar parted"
     CLOCK_CORRECTED = "clock corrected"
     FINDING_ACCEPTED = "finding accepted"
+    FINDING_REOPENED = "finding opened again"
     LOCK_EXTENDED = "lock extended"
     STEP_ASKED = "step asked for"
     STEP_DONE = "step done"

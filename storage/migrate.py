@@ -14,7 +14,7 @@ from evidence.errors import BadInput, Unavailable
 from storage.database import lock_number, open_engine, translated
 from storage.migrations import HEAD
 from storage.open import open_store
-from storage.place_tables import append_only
+from storage.place_tables import append_only, taken_back
 from storage.tables import audit, metadata
 
 _FOLDER = Path(__file__).with_name("migrations")
@@ -94,11 +94,12 @@ def _grant(connection: Connection, role_name: str) -> None:
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
         f"GRANT SELECT ON alembic_version TO {role}",
         *(f"GRANT SELECT, INSERT ON {table.name} TO {role}" for table in (audit, *append_only)),
+        *(f"GRANT SELECT, INSERT, DELETE ON {table.name} TO {role}" for table in taken_back),
     ]
     statements += [
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO {role}"
         for table in metadata.sorted_tables
-        if table is not audit and table not in append_only
+        if table not in (audit, *append_only, *taken_back)
     ]
     for statement in statements:
         connection.execute(text(statement))

@@ -134,5 +134,7 @@ clock_corrections = Table(
     Index(None, "exhibit_id", "made_at"),
 )
 
-append_only = (clock_corrections, accepted_findings)
+append_only = (clock_corrections,)
 """What the application may add to and never change, like the custody log."""
+taken_back = (accepted_findings,)
+"""What it may add to and take away, and never change: who accepted a finding, and why, is in the log for good."""

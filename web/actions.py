@@ -206,6 +206,12 @@ def accept_finding(context: Context, who: SignedIn, exhibit_id: str, run: str, f
     context.ledger.findings.accept(who.user, exhibit.id, run, finding, reason)
 
 
+def reopen_finding(context: Context, who: SignedIn, exhibit_id: str, run: str, finding: int, reason: str) -> None:
+    """What was accepted in the copy of this run is open again. Raises: BadInput, Conflict, NotFound."""
+    exhibit = find_exhibit(context, who, Act.PROCESS, exhibit_id)
+    context.ledger.findings.reopen(who.user, exhibit.id, run, finding, reason)
+
+
 def ask_clip(context: Context, who: SignedIn, exhibit_id: str, span: Span, source: str) -> StepRun:
     """A clip of `span`, cut from the original, the annotated or the newest redacted copy. Raises: BadInput, Conflict."""
     exhibit = find_exhibit(context, who, Act.PROCESS, exhibit_id)

@@ -59,14 +59,12 @@ def record_doubts(connection: Connection, exhibit: Exhibit, new: NewDoubts) -> N
 
 class FindingLedger(Writer):
     def accept(self, actor: User, exhibit_id: ExhibitId, run: str, finding: int, reason: str) -> None:
-        """A person has looked at a finding of a second look, and takes it for harmless; never taken back.
+        """A person has looked at a finding of a second look, and takes it for harmless.
 
         `run`: the REDACT run whose copy it was found in. Raises: NotFound, BadInput without a reason, Conflict when it is
             accepted already.
         """
-        words = " ".join(clean(reason).split())
-        if not words or len(words) > _LONGEST_REASON:
-            raise BadInput("accepting a finding needs a reason", hint=f"Say it in at most {_LONGEST_REASON} characters.")
+        words = _reason(reason, "accepting a finding")
         with self._transaction() as (connection, now):
             exhibit = locked_exhibit(connection, exhibit_id)
             copy, found = _found(connection, exhibit, run, finding)
@@ -81,16 +79,45 @@ class FindingLedger(Writer):
             added = upsert(accepted_findings).values(row).on_conflict_do_nothing().returning(accepted_findings.c.finding)
             if connection.execute(added).first() is None:
                 raise Conflict("this finding is accepted already")
-            details: dict[str, Any] = {
-                "copy": copy.name,
-                "copy_sha256": copy.sha256,
-                "run": run,
-                "finding": finding,
-                "label": str(found["label"]),
-                "at": dict(found["at"]),
-                "reason": words,
-            }
+            details = _details(copy, run, found, words)
             self._log(connection, Act(actor.name, Verb.FINDING_ACCEPTED, exhibit.case_id, exhibit.id, details), now)
+
+    def reopen(self, actor: User, exhibit_id: ExhibitId, run: str, finding: int, reason: str) -> None:
+        """A finding that was accepted is open again: its copy can't be released. The log keeps who accepted it, and why.
+
+        Raises: NotFound, BadInput without a reason, Conflict when it isn't accepted.
+        """
+        words = _reason(reason, "opening a finding again")
+        with self._transaction() as (connection, now):
+            exhibit = locked_exhibit(connection, exhibit_id)
+            copy, found = _found(connection, exhibit, run, finding)
+            of = accepted_findings.c
+            mine = (of.exhibit_id == exhibit.id) & (of.copy_sha256 == copy.sha256) & (of.finding == finding)
+            was = connection.execute(delete(accepted_findings).where(mine).returning(of.made_by, of.reason)).first()
+            if was is None:
+                raise Conflict("this finding is not accepted, so it is open")
+            details = {**_details(copy, run, found, words), "accepted_by": was.made_by, "accepted_because": was.reason}
+            self._log(connection, Act(actor.name, Verb.FINDING_REOPENED, exhibit.case_id, exhibit.id, details), now)
+
+
+def _reason(reason: str, of: str) -> str:
+    """Raises: BadInput for none, or one that is too long."""
+    words = " ".join(clean(reason).split())
+    if not words or len(words) > _LONGEST_REASON:
+        raise BadInput(f"{of} needs a reason", hint=f"Say it in at most {_LONGEST_REASON} characters.")
+    return words
+
+
+def _details(copy: AnyRow, run: str, found: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    return {
+        "copy": copy.name,
+        "copy_sha256": copy.sha256,
+        "run": run,
+        "finding": int(found["id"]),
+        "label": str(found["label"]),
+        "at": dict(found["at"]),
+        "reason": reason,
+    }
 
 
 def _found(connection: Connection, exhibit: Exhibit, run: str, finding: int) -> tuple[AnyRow, Mapping[str, Any]]:

@@ -126,6 +126,41 @@ def test_a_finding_is_accepted_on_the_page(here: Served, maker: Person, exhibit:
     assert "1 place to look at" in page
 
 
+def test_what_was_accepted_is_opened_again_and_both_stay_on_record(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    client, run = here.client(maker), run_of_the_copy(here, maker, exhibit)
+    url = f"{API}/exhibits/{exhibit.id}/redactions/{run}/findings/1"
+    assert client.post(f"{url}/reopen", json={"reason": "it was not accepted"}).status_code == 409
+    assert client.post(f"{url}/accept", json={"reason": "a poster"}).status_code == 200
+    assert here.client(here.person(Role.OFFICER)).post(f"{url}/reopen", json={"reason": "x"}).status_code in {403, 404}
+    assert client.post(f"{url}/reopen", json={"reason": " "}).status_code == 400
+    before = here.last_event()
+    answer = client.post(f"{url}/reopen", json={"reason": "a man behind glass"})
+    assert answer.status_code == 200, answer.text
+    copy = next(o for o in answer.json()["outputs"] if o["name"] == "DRAFT-redacted.mp4")
+    assert (copy["open_findings"], copy["accepted_findings"]) == (2, [])
+    (event,) = [e for e in here.storage.index.audit_events(after=before) if e.verb.value == "finding opened again"]
+    assert event.actor == maker.user.name
+    assert (event.details["reason"], event.details["accepted_because"]) == ("a man behind glass", "a poster")
+    assert event.details["accepted_by"] == maker.user.name
+    assert client.post(f"{url}/accept", json={"reason": "it is a poster"}).status_code == 200, "and accepted anew"
+
+
+def test_what_was_accepted_is_opened_again_on_the_page(here: Served, maker: Person, exhibit: Exhibit) -> None:
+    browser, run = here.sign_in(maker), run_of_the_copy(here, maker, exhibit)
+    form = f"/exhibits/{exhibit.id}/redactions/{run}/findings/2"
+    assert f'action="{form}/reopen"' not in browser.get(f"/exhibits/{exhibit.id}").text
+    assert browser.post(f"{form}/accept", data={"reason": "a sign"}).status_code == 303
+    assert f'action="{form}/reopen"' in browser.get(f"/exhibits/{exhibit.id}").text
+    refused = browser.post(f"{form}/reopen", data={"reason": ""})
+    assert refused.status_code == 400
+    assert "Say why the place is not harmless" in refused.text
+    assert browser.post(f"{form}/reopen", data={"reason": "a driver"}).status_code == 303
+    page = browser.get(f"/exhibits/{exhibit.id}").text
+    assert f'action="{form}/accept"' in page
+    assert "2 places to look at" in page
+    assert browser.post(f"{form}/forget", data={"reason": "x"}).status_code in {404, 422}
+
+
 def test_doubts_are_listed_with_links_that_put_the_player_there(here: Served, maker: Person, exhibit: Exhibit) -> None:
     page = here.sign_in(maker).get(f"/exhibits/{exhibit.id}").text
     assert "11.0 % of the video" in page

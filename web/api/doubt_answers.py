@@ -63,3 +63,7 @@ class DoubtList(Answer):
 
 class AcceptAsked(Asked):
     reason: Line = Field(description="Why it is harmless; it goes on record with your name.", min_length=1)
+
+
+class ReopenAsked(Asked):
+    reason: Line = Field(description="Why it is not harmless after all; it goes on record with your name.", min_length=1)

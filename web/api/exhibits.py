@@ -12,7 +12,7 @@ from evidence.case import Act
 from web import actions
 from web.api.answers import LogAnswer, UploadAnswer
 from web.api.asked import ClipAsked, FilingAsked, RedactionAsked
-from web.api.doubt_answers import AcceptAsked
+from web.api.doubt_answers import AcceptAsked, ReopenAsked
 from web.api.exhibit_answers import (
     Clip,
     ClipList,
@@ -95,6 +95,20 @@ def accept_finding(
 ) -> WholeExhibit:
     """You looked at a finding of a copy's second look, and it is harmless; `run` is the one that made the copy."""
     actions.accept_finding(context, who, exhibit_id, run, finding, asked.reason)
+    return WholeExhibit.seen(actions.view_exhibit(context, who, exhibit_id))
+
+
+@router.post("/exhibits/{exhibit_id}/redactions/{run}/findings/{finding}/reopen", **asks(Act.PROCESS))
+def reopen_finding(
+    context: Ctx,
+    who: Who,
+    exhibit_id: str,
+    run: str,
+    finding: Annotated[int, PathParameter(ge=1, le=2**31 - 1)],
+    asked: ReopenAsked,
+) -> WholeExhibit:
+    """A finding that was accepted is open again; the log keeps who accepted it, and why."""
+    actions.reopen_finding(context, who, exhibit_id, run, finding, asked.reason)
     return WholeExhibit.seen(actions.view_exhibit(context, who, exhibit_id))
 
 

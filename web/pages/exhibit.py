@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
@@ -163,21 +163,32 @@ def ask_redaction(
     return back_to(exhibit_path(exhibit_id), "redaction-asked", "redaction")
 
 
-@router.post("/exhibits/{exhibit_id}/redactions/{run}/findings/{finding}/accept", **asks(Act.PROCESS))
-def accept_finding(
-    request: Request, context: Ctx, who: Who, exhibit_id: str, run: str, finding: int, reason: Annotated[str, Form()] = ""
+@router.post("/exhibits/{exhibit_id}/redactions/{run}/findings/{finding}/{verdict}", **asks(Act.PROCESS))
+def judge_finding(
+    request: Request,
+    context: Ctx,
+    who: Who,
+    exhibit_id: str,
+    run: str,
+    finding: int,
+    verdict: Literal["accept", "reopen"],
+    reason: Annotated[str, Form()] = "",
 ) -> Response:
+    accepts = verdict == "accept"
     errors, hint = {}, ""
     if not reason.strip():
-        errors["redaction"] = "Say why the place is harmless, to accept it"
+        errors["redaction"] = (
+            f"Say why the place is {'harmless, to accept it' if accepts else 'not harmless, to open it again'}"
+        )
     else:
+        act = actions.accept_finding if accepts else actions.reopen_finding
         try:
-            actions.accept_finding(context, who, exhibit_id, run, finding, reason)
+            act(context, who, exhibit_id, run, finding, reason)
         except (BadInput, Conflict) as error:
             errors, hint = {"redaction": sentence(str(error))}, error.hint
     if errors:
         return exhibit_page(request, context, who, exhibit_id, errors=errors, hint=hint)
-    return back_to(exhibit_path(exhibit_id), "finding-accepted", "redaction")
+    return back_to(exhibit_path(exhibit_id), "finding-accepted" if accepts else "finding-reopened", "redaction")
 
 
 @router.post("/exhibits/{exhibit_id}/runs/{run}/retry", **asks(Act.PROCESS))

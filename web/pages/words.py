@@ -128,6 +128,7 @@ DONE = {
     "parted": "They no longer belong together. The places are being read again.",
     "clock-corrected": "The clock was corrected. What it said is kept.",
     "finding-accepted": "The place was accepted as harmless, with your reason.",
+    "finding-reopened": "The place is to be looked at again, with your reason.",
     "filed": "The exhibit was filed to its case.",
     "user-disabled": "The user was disabled, and signed out everywhere.",
     "password-changed": "Your password was changed.",
