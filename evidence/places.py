@@ -73,6 +73,9 @@ class Sighting:
     """By the device's clock as corrected; None where it tells no time and nobody claims one."""
     utc_to: datetime | None
     utc_error_s: float | None
+    claimed_from: str = ""
+    """What the clock itself says there, with its zone; empty where there is no time."""
+    claimed_to: str = ""
 
 
 def box(west: float, south: float, east: float, north: float) -> Shape:

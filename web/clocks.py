@@ -20,7 +20,8 @@ from evidence.exhibit import Exhibit
 from evidence.lag import Disagreement, Way, by_events, by_way, moment_at
 from evidence.places import FILE_CLOCK
 from evidence.telemetry import NO_TIME, Zone
-from storage.index.places import Source, newest
+from storage.index.corrections import newest
+from storage.index.places import Source
 from storage.ledger.people import SignedIn
 from web.actions import looked
 from web.context import Context

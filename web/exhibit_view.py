@@ -9,6 +9,7 @@ from evidence.case import Act, Case, CaseId, Relation, User
 from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, state_of
 from evidence.steps import NEEDS, SIDECARS, Step, StepRun, StepState
 from storage.index import Accepted, DoubtRow, Output
+from storage.index.filmed import Filmed
 from storage.ledger.people import SignedIn
 from web.context import Context
 from web.permission import acts_in, acts_on_exhibit
@@ -43,6 +44,8 @@ class ExhibitView:
     """By the SHA-256 of a redacted copy: findings of its second look that a person took for harmless, by number."""
     doubts: tuple[DoubtRow, ...] = ()
     """Where tracks may be wrong, the most urgent first."""
+    filmed: Filmed | None = None
+    """None where nobody and no device tells when."""
 
     @property
     def has_poster(self) -> bool:
@@ -102,6 +105,7 @@ def whole_view(context: Context, who: SignedIn, exhibit: Exhibit) -> ExhibitView
         acts=acts_on_exhibit(context, who, exhibit),
         accepted=context.index.accepted(exhibit.id),
         doubts=tuple(context.index.doubts(exhibit.id)),
+        filmed=context.index.filmed([exhibit.id], who.user).get(exhibit.id),
     )
 
 
@@ -114,6 +118,7 @@ def views(
     of_exhibit: dict[str | None, list[StepRun]] = {}
     for run in runs or ():
         of_exhibit.setdefault(run.exhibit_id, []).append(run)
+    filmed = context.index.filmed([exhibit.id for exhibit in exhibits], who.user)
     found = []
     for exhibit in exhibits:
         case, relations = None, frozenset[Relation]()
@@ -141,6 +146,7 @@ def views(
                 steps=lines,
                 outputs=(),
                 acts=acts,
+                filmed=filmed.get(exhibit.id),
             )
         )
     return found

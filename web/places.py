@@ -20,7 +20,8 @@ from evidence.places import FILE_CLOCK, Shape
 from evidence.steps import SIDECARS
 from evidence.telemetry import NO_TIME, Family
 from storage.index import Query, Seen
-from storage.index.places import CorrectionRow, Fix, LocatedRow, Pair, Source, newest
+from storage.index.corrections import CorrectionRow, newest
+from storage.index.places import Fix, LocatedRow, Pair, Source
 from storage.ledger.people import SignedIn
 from web.actions import case_asked_for, looked
 from web.context import Context

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
 
-from evidence.clock import UNCHECKED_S, Correction, corrected_us, satellites_set
+from evidence.clock import UNCHECKED_S, ClockClaim, Correction, corrected_us, satellites_set
 from evidence.exhibit import ExhibitId
 from evidence.places import FILE_CLOCK
 from evidence.telemetry import NO_TIME, Family, Zone
-from storage.index.places import correction_of, newest
-from storage.index.search import CLAIMED
+from storage.index.corrections import corrections, newest
+from storage.index.filmed import CLAIMED
 from storage.place_tables import clock_corrections
 from storage.rows import AnyRow
 from storage.tables import exhibits
@@ -29,20 +29,20 @@ class Clocks:
 
     def __init__(self, connection: Connection, sources: Sequence[AnyRow]) -> None:
         about = {id for source in sources for id in (source.exhibit_id, source.carrier_id)}
-        wanted = select(clock_corrections).where(clock_corrections.c.exhibit_id.in_(about))
-        rows = connection.execute(wanted.order_by(clock_corrections.c.made_at, clock_corrections.c.id))
-        corrections = newest([correction_of(row) for row in rows])
+        known = newest(corrections(connection, clock_corrections.c.exhibit_id.in_(about)))
         claimed = select(exhibits.c.id, CLAIMED.label("claimed")).where(exhibits.c.id.in_(about))
         claims: dict[str, datetime | None] = {row.id: row.claimed for row in connection.execute(claimed)}
         kinds: dict[tuple[Zone, bool, Correction | None], int] = {}
         kind_of = []
         for source in sources:
             family, zone = Family(source.family), Zone(source.zone)
-            kind = (zone, satellites_set(family, zone), corrections.get((source.carrier_id, source.family)))
+            kind = (zone, satellites_set(family, zone), known.get((source.carrier_id, source.family)))
             kind_of.append(kinds.setdefault(kind, len(kinds)))
         self._kinds, self._kind_of = list(kinds), np.array(kind_of, np.int64)
         ids = [source.exhibit_id for source in sources]
-        told = [_claim_us(claims.get(id), corrections.get((id, FILE_CLOCK))) for id in ids]
+        told = [_claim_us(claims.get(id), known.get((id, FILE_CLOCK))) for id in ids]
+        starts = [claims.get(id) for id in ids]
+        self._said_us = np.array([NO_TIME if start is None else us(start) for start in starts], np.int64)
         self._claim_us = np.array([start for start, _ in told], np.int64)
         self._claim_error_s = np.array([error for _, error in told], np.float64)
 
@@ -60,6 +60,13 @@ class Clocks:
         claimed = (utc == NO_TIME) & (claim != NO_TIME)
         utc[claimed], error[claimed] = claim[claimed] + at_us[claimed], self._claim_error_s[source[claimed]]
         return utc, error
+
+    def said(self, source: int, at_us: int, clock_us: int) -> str:
+        """What the clock itself says at that moment, with its zone; empty where nobody tells."""
+        if clock_us != NO_TIME:
+            return str(ClockClaim(clock_us, self._kinds[int(self._kind_of[source])][0]))
+        start = int(self._said_us[source])
+        return "" if start == NO_TIME else str(ClockClaim(start + at_us, Zone.UTC))
 
 
 def _claim_us(claimed: datetime | None, correction: Correction | None) -> tuple[int, float]:

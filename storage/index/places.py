@@ -12,12 +12,13 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, select
 
 from evidence.case import Act, User
-from evidence.clock import Correction, Evidence
 from evidence.exhibit import Exhibit, ExhibitId
 from evidence.places import How
 from evidence.steps import StepRunId
 from evidence.telemetry import Certainty, Family, Zone
 from storage.blocks import read_block
+from storage.index.corrections import CorrectionRow, corrections
+from storage.index.filmed import Filmed, filmed
 from storage.index.reader import Reader
 from storage.index.search import within_reach
 from storage.place_tables import clock_corrections, fixes, located, pairings, place_blocks, telemetry_sources
@@ -104,17 +105,6 @@ class Pair:
     made_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectionRow:
-    """A correction of one of an exhibit's clocks: `claim` is a source's family, or `file`."""
-
-    id: str
-    exhibit_id: ExhibitId
-    claim: str
-    correction: Correction
-    made_at: datetime
-
-
 class PlaceIndex(Reader):
     def sources(self, exhibit_id: ExhibitId, *, seen_by: User | None = None) -> Sequence[Source]:
         """In their order; with `seen_by`, those whose file he may see as well."""
@@ -178,17 +168,15 @@ class PlaceIndex(Reader):
             for row in rows
         ]
 
+    def filmed(self, exhibit_ids: Sequence[ExhibitId], seen_by: User) -> Mapping[ExhibitId, Filmed]:
+        """When they were filmed, by clocks in files that he may see; without those of which nobody tells it."""
+        with self._reading() as connection:
+            return filmed(connection, exhibits.c.id.in_(exhibit_ids), within_reach(seen_by, Act.SEE_EXHIBIT))
+
     def corrections(self, exhibit_ids: Sequence[ExhibitId]) -> Sequence[CorrectionRow]:
         """Every correction of these exhibits' clocks, oldest first: of each clock the last one counts."""
-        wanted = select(clock_corrections).where(clock_corrections.c.exhibit_id.in_(exhibit_ids))
-        return [
-            correction_of(row) for row in self._all(wanted.order_by(clock_corrections.c.made_at, clock_corrections.c.id))
-        ]
-
-
-def newest(rows: Sequence[CorrectionRow]) -> Mapping[tuple[str, str], Correction]:
-    """The correction that counts, by exhibit and clock."""
-    return {(row.exhibit_id, row.claim): row.correction for row in rows}
+        with self._reading() as connection:
+            return corrections(connection, clock_corrections.c.exhibit_id.in_(exhibit_ids))
 
 
 def _worth(text: str) -> Certainty | None:
@@ -200,10 +188,3 @@ def source_of(row: AnyRow) -> Source:
     given |= {"family": Family(row.family), "zone": Zone(row.zone)}
     given |= {"warnings": tuple(row.warnings), "reasons": tuple(row.reasons)}
     return Source(**given)
-
-
-def correction_of(row: AnyRow) -> CorrectionRow:
-    correction = Correction(
-        row.offset_us / 1e6, row.error_us / 1e6, Evidence(row.evidence), row.words, row.made_by, row.media_us
-    )
-    return CorrectionRow(row.id, row.exhibit_id, row.claim, correction, row.made_at.astimezone(UTC))

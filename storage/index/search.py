@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, DateTime, Interval, Select, cast, false, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from evidence.case import Act, Relation, User, allows
+from evidence.exhibit import Exhibit, ExhibitId
+from storage.index.filmed import Filmed, filmed
+from storage.index.moments import SECOND_US, us
 from storage.index.values import Hit, Query, track_of
-from storage.rows import exhibit_of
+from storage.rows import AnyRow, exhibit_of
 from storage.tables import cases, exhibits, memberships, tracks
-
-# What the uploader claims goes before what the container claims.
-CLAIMED = func.coalesce(
-    exhibits.c.captured_at, cast(exhibits.c.media["claimed_capture_time"].astext, DateTime(timezone=True))
-)
 
 
 def within_reach(user: User, act: Act) -> ColumnElement[bool]:
@@ -31,32 +42,47 @@ def within_reach(user: User, act: Act) -> ColumnElement[bool]:
 
 
 def search(connection: Connection, user: User, query: Query) -> tuple[Sequence[Hit], Sequence[Hit]]:
+    reach = within_reach(user, Act.WATCH)
+    mine = [reach]
+    if query.case_id is not None:
+        mine.append(exhibits.c.case_id == query.case_id)
+    if query.kind:
+        mine.append(exhibits.c.kind == query.kind)
+    when = filmed(connection, and_(*mine), reach)
+    times = _as_rows(when)
     found = (
-        select(tracks, exhibits.c.id, cases.c.reference.label("case_reference"), CLAIMED.label("claimed"))
+        select(tracks, cases.c.reference.label("case_reference"))
         .join(exhibits, exhibits.c.id == tracks.c.exhibit_id)
         .join(cases, cases.c.id == exhibits.c.case_id, isouter=True)
-        .where(within_reach(user, Act.WATCH), tracks.c.best_score >= query.min_score)
+        .where(*mine, tracks.c.best_score >= query.min_score)
         .limit(query.limit)
         .offset(query.offset)
     )
     if query.labels:
         found = found.where(tracks.c.label.in_(query.labels))
-    if query.case_id is not None:
-        found = found.where(exhibits.c.case_id == query.case_id)
-    if query.kind:
-        found = found.where(exhibits.c.kind == query.kind)
-    starts = CLAIMED + cast(func.make_interval(0, 0, 0, 0, 0, 0, tracks.c.start_s), Interval)
-    ends = CLAIMED + cast(func.make_interval(0, 0, 0, 0, 0, 0, tracks.c.end_s), Interval)
-    dated = found.where(CLAIMED.is_not(None)).order_by(starts, exhibits.c.id, tracks.c.track_id)
+    starts, ends = (times.c.start_us + column * SECOND_US for column in (tracks.c.start_s, tracks.c.end_s))
+    dated = found.join(times, times.c.id == exhibits.c.id).order_by(starts, exhibits.c.id, tracks.c.track_id)
     if query.after is not None:
-        dated = dated.where(ends >= query.after)
+        dated = dated.where(ends + times.c.error_us >= us(query.after))
     if query.before is not None:
-        dated = dated.where(starts <= query.before)
-    undated = found.where(CLAIMED.is_(None)).order_by(exhibits.c.uploaded_at, exhibits.c.id, tracks.c.track_id)
-    return _hits(connection, dated), _hits(connection, undated)
+        dated = dated.where(starts - times.c.error_us <= us(query.before))
+    undated = found.join(times, times.c.id == exhibits.c.id, isouter=True).where(times.c.id.is_(None))
+    undated = undated.order_by(exhibits.c.uploaded_at, exhibits.c.id, tracks.c.track_id)
+    return _hits(connection, dated, when), _hits(connection, undated, when)
 
 
-def _hits(connection: Connection, statement: Select[Any]) -> Sequence[Hit]:
+def _as_rows(when: Mapping[ExhibitId, Filmed]) -> Subquery:
+    """The exhibits' starts as a table, for the database to add the tracks' own times to."""
+    columns = {
+        "id": (Text, list(when)),
+        "start_us": (BigInteger, [us(one.start.utc) for one in when.values()]),
+        "error_us": (BigInteger, [round(one.start.error_s * SECOND_US) for one in when.values()]),
+    }
+    rows = [func.unnest(bindparam(name, values, type_=ARRAY(kind))).label(name) for name, (kind, values) in columns.items()]
+    return select(*rows).subquery("times")
+
+
+def _hits(connection: Connection, statement: Select[Any], when: Mapping[ExhibitId, Filmed]) -> Sequence[Hit]:
     rows = connection.execute(statement).all()
     wanted = {row.exhibit_id for row in rows}
     # Each exhibit once, with its media description, however many tracks of it were found.
@@ -64,16 +90,20 @@ def _hits(connection: Connection, statement: Select[Any]) -> Sequence[Hit]:
         row.id: exhibit_of(row)
         for row in connection.execute(select(exhibits).where(exhibits.c.id.in_(wanted)) if wanted else _none())
     }
-    return [
-        Hit(
-            track=track_of(row),
-            exhibit=of_id[row.exhibit_id],
-            case_reference=row.case_reference or "",
-            from_time=row.claimed and row.claimed + timedelta(seconds=row.start_s),
-            to_time=row.claimed and row.claimed + timedelta(seconds=row.end_s),
-        )
-        for row in rows
-    ]
+    return [_hit(row, of_id[row.exhibit_id], when.get(row.exhibit_id)) for row in rows]
+
+
+def _hit(row: AnyRow, exhibit: Exhibit, when: Filmed | None) -> Hit:
+    return Hit(
+        track=track_of(row),
+        exhibit=exhibit,
+        case_reference=row.case_reference or "",
+        from_time=when.at(row.start_s) if when else None,
+        to_time=when.at(row.end_s) if when else None,
+        error_s=when.start.error_s if when else None,
+        claimed_from=when.claimed_at(row.start_s) if when else "",
+        clock=when.clock if when else "",
+    )
 
 
 def _none() -> Select[Any]:

@@ -313,8 +313,9 @@ def _told(connection: Connection, near: _Near, spans: Spans) -> list[Seen]:
     """The spans as values, with their times by the corrected clocks."""
     numbers = np.unique(np.concatenate([spans.source_from, spans.source_to])).tolist()
     clocks = Clocks(connection, [near.sources[number] for number in numbers])
-    start, error = clocks.utc_us(np.searchsorted(numbers, spans.source_from), spans.from_us, spans.clock_from_us)
-    end, end_error = clocks.utc_us(np.searchsorted(numbers, spans.source_to), spans.to_us, spans.clock_to_us)
+    source, end_source = (np.searchsorted(numbers, column) for column in (spans.source_from, spans.source_to))
+    start, error = clocks.utc_us(source, spans.from_us, spans.clock_from_us)
+    end, end_error = clocks.utc_us(end_source, spans.to_us, spans.clock_to_us)
     ids = [near.exhibit_ids[number] for number in spans.exhibit.tolist()]
     named = select(exhibits, cases.c.reference.label("case_reference")).join(
         cases, cases.c.id == exhibits.c.case_id, isouter=True
@@ -335,6 +336,8 @@ def _told(connection: Connection, near: _Near, spans: Spans) -> list[Seen]:
             utc_from=_moment(start[row]) if dated else None,
             utc_to=_moment(end[row]) if dated else None,
             utc_error_s=round(float(max(error[row], end_error[row])), 3) if dated else None,
+            claimed_from=clocks.said(int(source[row]), int(spans.from_us[row]), int(spans.clock_from_us[row])),
+            claimed_to=clocks.said(int(end_source[row]), int(spans.to_us[row]), int(spans.clock_to_us[row])),
         )
         found.append(Seen(sighting, of_id[id], known[id].case_reference or ""))
     return found

@@ -74,19 +74,25 @@ class TrackRow:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A search result: the track, its exhibit, and when it was (None: the exhibit has no claimed time)."""
+    """A search result: the track, its exhibit, and when it was (None: nobody and no device says when it was filmed)."""
 
     track: TrackRow
     exhibit: Exhibit
     case_reference: str
     """Empty for the unfiled tray."""
     from_time: datetime | None
+    """UTC by the exhibit's clock that is known best, as it is corrected now."""
     to_time: datetime | None
+    error_s: float | None
+    claimed_from: str
+    """What that clock itself says there, with its zone; empty without a time."""
+    clock: str
+    """A source's family, or `evidence.places.FILE_CLOCK`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for. `after`/`before` are claimed capture times; undated exhibits are listed apart."""
+    """What to look for. `after`/`before`: what may lie there by the corrected clocks; undated exhibits are listed apart."""
 
     labels: tuple[str, ...] = ()
     case_id: CaseId | None = None

@@ -311,9 +311,10 @@ def test_search_goes_by_label_score_kind_case_and_claimed_time(here: Served, mak
         [(dated.id, "person")],
         [(undated.id, "person")],
     )
-    assert found(**{"from": "2026-03-01T20:01:00Z"})[0] == []
+    assert found(**{"from": "2026-03-01T20:03:00Z"})[0] == []
     [hit] = ok(client.get(f"{API}/search", params={"label": "car", "kind": "bodyworn"}))["dated"]
-    assert hit["from_time"] == "2026-03-01T20:00:00.800000Z"
+    assert (hit["from_time"], hit["time_error_s"]) == ("2026-03-01T20:00:00.800000Z", 60.0)
+    assert (hit["clock"], hit["claimed_from"]) == ("file", "2026-03-01 20:00:00.800 UTC")
     assert hit["case_reference"] == case.reference
     searched = [e for e in here.storage.index.audit_events() if e.verb.value == "searched" and e.actor == maker.user.name]
     assert searched[-1].details["labels"] == ["car"]
@@ -327,6 +328,19 @@ def test_the_page_of_the_search_is_for_who_may_watch_and_counts_from_the_first_f
     page = here.client(maker).get("/search", params={"label": "car", "case": case.reference}).text
     assert f"Car 2 in {exhibit.reference}" in page
     assert "0:00.8 to 0:01.1" in page
+    assert "As its clock said" not in page, "nobody says when it was filmed"
+    dated = here.analysed(maker, case, captured_at="2026-03-01T20:00:00+00:00")
+    page = here.client(maker).get("/search", params={"label": "car", "case": case.reference}).text
+    told = "1 March 2026, 20:00:00 to 20:00:01 UTC ± 60 s"
+    assert told in page
+    assert "2026-03-01 20:00:00.800 UTC, as the uploader or the file says" in page
+    own = here.client(maker).get(f"/exhibits/{dated.id}").text
+    assert "filmed 1 March 2026, 20:00:00.0 UTC ± 60 s" in own
+    assert (
+        "2026-03-01 20:00:00.000 UTC, as the uploader or the file says; as the device says; the clock was not checked" in own
+    )
+    record = ok(here.client(maker).get(f"{API}/exhibits/{dated.id}"))["filmed"]
+    assert (record["utc"], record["error_s"], record["clock"]) == ("2026-03-01T20:00:00Z", 60.0, "file")
     for path in ("/search", "/search?label=car"):
         assert here.client(here.person(Role.AUDITOR)).get(path).status_code == 403
 

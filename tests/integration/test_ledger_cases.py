@@ -5,16 +5,21 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from evidence.audit import Verb
 from evidence.case import CaseId, CaseState, Relation, Role, User, UserId
+from evidence.clock import Correction, Evidence
 from evidence.errors import BadInput, CaseClosed, Conflict, NotFound
 from evidence.exhibit import Exhibit
+from evidence.places import FILE_CLOCK
 from evidence.steps import Step, StepState
-from storage.index import Index, Query
+from evidence.telemetry import Family, Zone
+from storage.index import Hit, Index, Query
 from storage.ledger import Ledger
 from tests.conftest import FixedClock
+from tests.devices import places, seconds
 from tests.factories import Factory, track, video
 
 
@@ -192,14 +197,53 @@ def test_search_by_time_label_kind_and_score(seen: Seen, index: Index) -> None:
     assert labels(kind="drone") == ["person", "car"]
     assert labels(kind="cctv") == []
     assert labels(labels=("car", "bus")) == ["car"]
-    assert labels(before=start + timedelta(seconds=0.5)) == ["person"]
-    assert labels(after=start + timedelta(seconds=2.5)) == ["car"]
+    unchecked = timedelta(seconds=60)
+    assert labels(before=start - unchecked + timedelta(seconds=0.5)) == ["person"]
+    assert labels(after=start + unchecked + timedelta(seconds=2.5)) == ["car"]
     assert labels(after=start + timedelta(hours=1)) == []
     assert labels(limit=1) == ["person"]
     assert labels(limit=1, offset=1) == ["car"]
     hit = index.search(alice, Query(labels=("car",)))[0][0]
     assert (hit.from_time, hit.to_time) == (start + timedelta(seconds=1), start + timedelta(seconds=2.96))
+    assert (hit.error_s, hit.clock, hit.claimed_from) == (60.0, FILE_CLOCK, "2026-03-01 11:00:01.000 UTC")
     assert len(index.search(bob, Query(after=start))[1]) == 2
+
+
+def test_tracks_are_searched_by_the_corrected_clock_and_keep_what_it_said(
+    index: Index, ledger: Ledger, make: Factory
+) -> None:
+    """A telemetry's clock goes before the file's claim, and the clock that was corrected before one that was not."""
+    user = make.user()
+    exhibit = make.exhibit(user, make.case(user), captured_at="2026-07-01T09:00:00Z")
+    make.finish(make.claim(Step.PROBE), media=video())
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    way = np.broadcast_to(np.array([52.2, 0.12]), (20, 2))
+    records = seconds(way, clock_s=int(noon.timestamp()) + 5, first_s=5)
+    make.finish(make.claim(Step.LOCATE), places=places(exhibit.id, records, zone=Zone.LOCAL.value))
+    make.analysed(exhibit, tracks=[track(1, "car", first=250, frames=50)])  # second 10
+    ten = timedelta(seconds=10)
+
+    def hit(**query: object) -> Hit | None:
+        return next(iter(index.search(user, Query(**query))[0]), None)  # type: ignore[arg-type]
+
+    found = hit()
+    assert found is not None
+    assert (found.from_time, found.error_s) == (noon - timedelta(hours=1) + ten, 60.0)
+    assert (found.clock, found.claimed_from) == (Family.DJI_SRT.value, f"2026-07-01 12:00:10.000 {Zone.LOCAL.value}")
+    late = Correction(-3_590.0, 0.5, Evidence.TRUSTED_CLOCK, "the station's clock", user.name)
+    ledger.places.correct_clock(user, exhibit.id, Family.DJI_SRT.value, late)
+    found = hit()
+    assert found is not None
+    assert (found.from_time, found.error_s) == (noon - timedelta(seconds=3_590) + ten, 0.5)
+    assert found.claimed_from == f"2026-07-01 12:00:10.000 {Zone.LOCAL.value}"
+    assert hit(after=noon - timedelta(hours=1) + ten * 1.9, before=noon - timedelta(hours=1) + ten * 2) is not None
+    assert hit(before=noon - timedelta(hours=1) + ten * 1.9) is None
+    better = Correction(1.0, 0.25, Evidence.STATED, "the uploader looked at the control room's clock", user.name)
+    ledger.places.correct_clock(user, exhibit.id, FILE_CLOCK, better)
+    found = hit()
+    assert found is not None
+    assert found.from_time == datetime(2026, 7, 1, 9, 0, 11, tzinfo=UTC)
+    assert (found.clock, found.claimed_from) == (FILE_CLOCK, "2026-07-01 09:00:10.000 UTC")
 
 
 def test_the_containers_own_time_counts_where_nobody_claimed_one(index: Index, make: Factory) -> None:

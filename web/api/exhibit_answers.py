@@ -15,6 +15,7 @@ from evidence.wire import media_to_json
 from storage.index import Accepted, Hit, Output, TrackRow
 from web.api.answers import API, Answer, Moment, Person
 from web.api.doubt_answers import DoubtList
+from web.api.time_answers import FilmedAnswer
 from web.exhibit_view import ExhibitView, StepLine
 from web.footage import download_name, is_draft, open_findings
 
@@ -186,6 +187,7 @@ class ExhibitLine(Answer):
     uploaded_by: Person
     uploaded_at: datetime
     captured_at: datetime | None = Field(description="As the uploader or the device claims it.")
+    filmed: FilmedAnswer | None = Field(description="Null where nobody and no device tells when.")
     secured_at: datetime | None = Field(description="Read back, locked, lock read back, committed. Null: not locked.")
     locked_until: datetime | None
     storage: str = Field(description='"secured", or "stored, not locked".')
@@ -212,6 +214,7 @@ class ExhibitLine(Answer):
             uploaded_by=Person.of(view.uploaded_by),
             uploaded_at=exhibit.uploaded_at,
             captured_at=exhibit.captured_at,
+            filmed=FilmedAnswer.of(view.filmed) if view.filmed else None,
             secured_at=exhibit.secured_at,
             locked_until=exhibit.locked_until,
             storage=view.storage,
@@ -336,8 +339,11 @@ class HitAnswer(Answer):
     kind: str
     case_id: str | None
     case_reference: str
-    from_time: datetime | None = Field(description="Claimed capture time plus the time in the track.")
+    from_time: datetime | None = Field(description="UTC by the exhibit's clock as it is corrected now.")
     to_time: datetime | None
+    time_error_s: float | None = Field(description="The truth is within so many seconds 95 times of 100.")
+    claimed_from: str = Field(description="What the clock itself says at from_time, with its zone.")
+    clock: str = Field(description="Whose: a telemetry family, or file for what the uploader or the file claims.")
     track: TrackAnswer
 
     @classmethod
@@ -351,6 +357,9 @@ class HitAnswer(Answer):
             case_reference=hit.case_reference,
             from_time=hit.from_time,
             to_time=hit.to_time,
+            time_error_s=hit.error_s,
+            claimed_from=hit.claimed_from,
+            clock=hit.clock,
             track=TrackAnswer.of(hit.track),
         )
 

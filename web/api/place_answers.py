@@ -13,7 +13,8 @@ from evidence.clock import Correction, Evidence
 from evidence.telemetry import CERTAINTIES, NO_TIME, Flag
 from storage.blocks import to_degrees
 from storage.index import Seen
-from storage.index.places import CorrectionRow, Fix, LocatedRow, Pair, Source
+from storage.index.corrections import CorrectionRow
+from storage.index.places import Fix, LocatedRow, Pair, Source
 from web.api.answers import Answer
 from web.api.asked import Asked, Line
 from web.api.exhibit_answers import HitAnswer
@@ -171,6 +172,8 @@ class SightingAnswer(Answer):
     utc_from: datetime | None
     utc_to: datetime | None
     utc_error_s: float | None
+    claimed_from: str = Field(description="What its clock itself says at from_s, with its zone; empty where nobody tells.")
+    claimed_to: str
     by: str = Field(description="footprint: the place was in the picture; position: the device was there.")
     certainty: str
     quality: float = Field(description="0 to 1: how large it is in the picture, how much of it, how near to the middle.")
@@ -190,6 +193,8 @@ class SightingAnswer(Answer):
             utc_from=found.utc_from,
             utc_to=found.utc_to,
             utc_error_s=found.utc_error_s,
+            claimed_from=found.claimed_from,
+            claimed_to=found.claimed_to,
             by=found.by.value,
             certainty=found.certainty.value,
             quality=found.quality,
@@ -198,7 +203,7 @@ class SightingAnswer(Answer):
 
 class SearchAnswer(Answer):
     dated: list[HitAnswer]
-    undated: list[HitAnswer] = Field(description="In exhibits without a claimed capture time.")
+    undated: list[HitAnswer] = Field(description="In exhibits that nobody and no device dates.")
     sightings: list[SightingAnswer] = Field(description="Where a place was asked for: the best first.")
 
 

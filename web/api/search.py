@@ -39,9 +39,9 @@ def search(
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 200,
     offset: Annotated[int, Parameter(ge=0, le=10_000_000)] = 0,
 ) -> SearchAnswer:
-    """Tracks in what you may watch. `from` and `to` are claimed capture time plus the time in the track.
+    """Tracks in what you may watch; with `from` and `to` those that may lie there by the clocks as they are corrected now.
 
-    Exhibits without a claimed time can't be inside or outside of a period: they are listed apart. With a place (`bbox`,
+    Exhibits that tell no time can't be inside or outside of a period: they are listed apart. With a place (`bbox`,
     `polygon` or `near`) the answer is `sightings`: from when to when it was in the picture, or the device there.
     """
     shape = asked(bbox, polygon, near)

@@ -10,7 +10,7 @@ from typing import Any
 
 from evidence.case import Act
 from evidence.exhibit import Exhibit
-from storage.index.places import CorrectionRow
+from storage.index.corrections import CorrectionRow
 from storage.ledger.people import SignedIn
 from web import places
 from web.api.place_answers import FixAnswer, PlacesAnswer

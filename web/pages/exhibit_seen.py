@@ -15,7 +15,7 @@ from storage.ledger.people import SignedIn
 from web import actions
 from web.context import Context
 from web.exhibit_view import ExhibitView, StepLine
-from web.pages import words
+from web.pages import place_words, words
 from web.pages.cards import exhibit_path, output_url, share_of
 from web.pages.copies import copies, drafts, player_origin
 from web.pages.doubt_lines import doubts_seen
@@ -74,7 +74,7 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
         "case": view.case,
         "case_path": f"/cases/{view.case.id}" if view.case else "",
         "path_here": exhibit_path(exhibit.id),
-        "filmed": exhibit.captured_at or (exhibit.media.claimed_capture_time if exhibit.media else None),
+        "filmed": _filmed(view),
         "may_see_case": view.case is not None and Act.SEE_CASE in view.acts,
         "may_process": Act.PROCESS in view.acts,
         "may_see_log": Act.SEE_AUDIT in view.acts,
@@ -105,14 +105,24 @@ def seen(context: Context, who: SignedIn, view: ExhibitView, show: str = "") -> 
     }
 
 
+def _filmed(view: ExhibitView) -> tuple[str, str] | None:
+    """When, by the clock that is known best as it is corrected now, and what that clock itself says."""
+    if view.filmed is None:
+        return None
+    start = view.filmed.start
+    claim = place_words.said(view.filmed.clock, view.filmed.claimed_at(0))
+    return place_words.corrected(start.utc, start.error_s), f"{claim}; {start.words}"
+
+
 def facts(view: ExhibitView) -> list[tuple[str, str]]:
     """What is known of the file, for the table about it."""
-    exhibit = view.exhibit
+    exhibit, filmed = view.exhibit, _filmed(view) or ("",)
     found = [
         ("File name", exhibit.filename),
         ("Size", f"{size(exhibit.size_bytes)} ({exhibit.size_bytes:,} bytes)"),
         ("Kind", f"{words.KIND[exhibit.kind]}, {words.FILE_TYPE[exhibit.file_type].lower()}"),
         ("Uploaded", f"{moment(exhibit.uploaded_at)} by {view.uploaded_by.display_name}"),
+        ("Filmed", filmed[0]),
         ("Filmed, as the uploader says", moment(exhibit.captured_at, seconds=True)),
         ("Device", exhibit.device),
         ("Officer", exhibit.officer),

@@ -55,6 +55,7 @@ class SightingLine:
     by: str
     quality: str
     when: str
+    claimed: str
     tag: Tag
 
 
@@ -168,5 +169,6 @@ def _line(found: Seen, zero: Fraction) -> SightingLine:
         by=place_words.BY[sighting.by],
         quality=f"{sighting.quality:.2f}" if sighting.by is By.FOOTPRINT else "",
         when=place_words.period(sighting.utc_from, sighting.utc_to, sighting.utc_error_s),
+        claimed=place_words.claimed_period(sighting.claimed_from, sighting.claimed_to),
         tag=place_words.CERTAINTY[sighting.certainty],
     )

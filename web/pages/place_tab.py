@@ -11,7 +11,8 @@ from evidence.exhibit import Exhibit, FileType
 from evidence.places import FILE_CLOCK
 from evidence.steps import SIDECARS
 from evidence.telemetry import Zone
-from storage.index.places import CorrectionRow, Fix, Pair, Source
+from storage.index.corrections import CorrectionRow
+from storage.index.places import Fix, Pair, Source
 from web.pages import place_words
 from web.pages.cards import exhibit_path
 from web.pages.clock_form import EPOCH, Clock

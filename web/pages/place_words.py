@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from evidence.places import By
+from evidence.places import FILE_CLOCK, By
 from evidence.telemetry import Certainty
 from web.pages.words import Tag
 
@@ -107,6 +107,18 @@ def within(error_s: float) -> str:
     if error_s < 10:
         return f"{error_s:.1f} s" if error_s >= 0.1 else f"{error_s:.2f} s"
     return f"{error_s:.0f} s" if error_s < 600 else f"{error_s / 60:.0f} min"
+
+
+def claimed_period(start: str, end: str) -> str:
+    """`2026-11-24 07:15:03.000 UTC to 2026-11-24 07:15:09.000 UTC`, as the clock itself says."""
+    return start if start == end else f"{start} to {end}"
+
+
+def said(clock: str, claim: str) -> str:
+    """The raw claim with whose it is: `2026-11-24 07:15:03.000 UTC, as the uploader or the file says`."""
+    if not claim:
+        return ""
+    return f"{claim}, as {'the uploader or the file' if clock == FILE_CLOCK else clock} says"
 
 
 def ellipse(major_m: float, minor_m: float, azimuth_deg: float) -> str:

@@ -19,6 +19,7 @@ from storage.index import Hit, Query
 from web import actions
 from web.context import Context, asks
 from web.overview import case_references
+from web.pages import place_words
 from web.pages.cards import exhibit_path, output_url
 from web.pages.rendering import from_uk_time, page, sentence
 from web.permission import require_for_some
@@ -44,7 +45,8 @@ class Found:
     start_s: float
     end_s: float
     score: float
-    from_time: datetime | None
+    when: str
+    claimed: str
 
 
 @router.get("/search", **asks(Act.WATCH))
@@ -137,7 +139,8 @@ def _found(hit: Hit) -> Found:
         start_s=track.start_s,
         end_s=track.end_s,
         score=track.best_score,
-        from_time=hit.from_time,
+        when=place_words.period(hit.from_time, hit.to_time, hit.error_s),
+        claimed=place_words.said(hit.clock, hit.claimed_from),
     )
 
 

@@ -21,7 +21,8 @@ from evidence.steps import SIDECARS
 from evidence.telemetry import CERTAINTIES, NO_TIME, Certainty, Quantity, Telemetry
 from storage.blocks import to_degrees
 from storage.index import Index
-from storage.index.places import Fix, LocatedRow, newest
+from storage.index.corrections import newest
+from storage.index.places import Fix, LocatedRow
 from storage.index.places import Source as Stored
 
 _COLUMNS = {
