@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from cli.analyse import EveryFrame, bench, check_folder, check_readable, put, sh
 from cli.exit_codes import ExitCode
 from cli.hiding import NOTHING, Choice, Found
 from evidence.errors import BadInput, Conflict
-from evidence.redaction import AudioPolicy, Hide, Redaction, Style
+from evidence.redaction import AudioPolicy, Hide, Keep, Redaction, Style
 
 _WHAT = f"""What to hide: {", ".join(hide.value for hide in Hide)}, comma-separated, or {NOTHING} but --region. Without it:
 faces, and plates where a plate model is configured. Heads are every face, and those of people seen from behind."""
@@ -24,6 +25,10 @@ _Tracks = Annotated[
 _Keep = Annotated[list[int] | None, typer.Option(metavar="ID", help="Leave this track of --tracks open; repeatable.")]
 _Only = Annotated[
     list[int] | None, typer.Option(metavar="ID", help="Hide no track of --tracks but this, of any kind; repeatable.")
+]
+_KeepOf = Annotated[
+    list[Keep] | None,
+    typer.Option("--keep", help="What the copy keeps: location, one place in its header. Without it: nothing of that."),
 ]
 _Region = Annotated[
     list[str] | None,
@@ -55,6 +60,7 @@ def redact(
     reason: Annotated[str, typer.Option(help="Why; it stands in the report.")] = "",
     style: Annotated[Style, typer.Option(help="How; blur and pixelation can be undone in part.")] = Style.SOLID,
     audio: Annotated[AudioPolicy, typer.Option(help="Keep the sound or leave it out.")] = AudioPolicy.KEEP,
+    keep: _KeepOf = None,
     report: _Report = None,
     every_frame: EveryFrame = False,
     no_smart: _NoSmart = False,
@@ -74,6 +80,8 @@ def redact(
 
     Example: exhibit redact clip.mp4 -o clip-redacted.mp4 --tracks found/ --keep-track 3 --reason "the suspect"
 
+    Where it was filmed is in no copy, but with --keep location: then its header names one place, and the report says which.
+
     Another model then searches the copy for what is still open; each place is in the report, its picture in COPY-findings/.
     Where tracks may be wrong is in the report too (doubts), ranked.
 
@@ -87,7 +95,7 @@ def redact(
     with bench(output.absolute().parent, quiet=as_json, every_frame=every_frame) as work:
         source = sha256_of(file)
         found = None if tracks is None else Found.read(tracks, source, work.scratch)
-        redaction = choice.redaction(work, found, style, audio)
+        redaction = replace(choice.redaction(work, found, style, audio), keep=frozenset(keep or ()))
         how = second_look.How(smart=not no_smart, look=not no_second_look, mend=mend)
         copy = second_look.make(work, file.absolute(), redaction, found.path if found else None, how)
         about = {"file": file.name, "sha256": source, "output": output.name, "output_sha256": sha256_of(copy.file)}
@@ -127,6 +135,9 @@ def _check_places(output: Path, report: Path | None, *others: Path) -> None:
 def _show(redaction: Redaction, whole: dict[str, Any], output: Path) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{output}: {redaction.in_words()} hidden. A draft: watch it before it leaves your hands.")
+    if Keep.LOCATION in redaction.keep:
+        kept = whole["location"]["kept"]
+        console.print(f"It says where it was filmed: {kept}" if kept else "The file names no place, so the copy keeps none.")
     if whole["missing"]:
         console.print(f"Of the file itself, {whole['missing']}.")
     if whole["damage_count"]:

@@ -32,6 +32,13 @@ class AudioPolicy(StrEnum):
     MUTE = "mute"
 
 
+class Keep(StrEnum):
+    """What a recipient's copy keeps of what a copy otherwise loses."""
+
+    LOCATION = "location"
+    """Where it was filmed: one place in the file's header. The way that was flown or walked is never in a copy."""
+
+
 class Hide(StrEnum):
     """Kinds of things that can be hidden, as a person asks for them."""
 
@@ -100,6 +107,7 @@ class Redaction:
     analysis: str = ""
     """SHA-256 of the tracks.json whose numbers `keep_tracks` and `only_tracks` are; empty: not said."""
     reason: str = DRAFT_REASON
+    keep: frozenset[Keep] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.what and not self.regions and not self.only_tracks:

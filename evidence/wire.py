@@ -14,7 +14,7 @@ from typing import Any
 from evidence.errors import BadInput
 from evidence.exhibit import AudioInfo, Condition, MediaInfo, Segment, VideoInfo
 from evidence.mediatime import MediaTime, Span
-from evidence.redaction import AudioPolicy, Hide, Margin, Redaction, Region, Style
+from evidence.redaction import AudioPolicy, Hide, Keep, Margin, Redaction, Region, Style
 from evidence.track import Origin, Track, TrackBox
 
 
@@ -118,6 +118,8 @@ def redaction_to_json(redaction: Redaction) -> dict[str, Any]:
         ],
         "keep_tracks": sorted(redaction.keep_tracks),
         "only_tracks": sorted(redaction.only_tracks),
+        # Only where something is kept: what was asked for before keeps its recipe.
+        **({"keep": sorted(keep.value for keep in redaction.keep)} if redaction.keep else {}),
         "analysis": redaction.analysis,
         "reason": redaction.reason,
     }
@@ -149,6 +151,7 @@ def redaction_from_json(value: Mapping[str, Any]) -> Redaction:
         regions=tuple(regions),
         keep_tracks=frozenset(int(n) for n in value.get("keep_tracks", ())),
         only_tracks=frozenset(int(n) for n in value.get("only_tracks", ())),
+        keep=frozenset(Keep(name) for name in value.get("keep", ())),
         analysis=value.get("analysis", default.analysis),
         reason=value.get("reason", default.reason),
     )

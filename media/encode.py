@@ -48,7 +48,9 @@ class VideoWriter:
     Raises: NoSpace; CorruptMedia when the encoder can't go on.
     """
 
-    def __init__(self, path: Path, first: Frame, rate: Fraction | None, encoding: Encoding, title: str = "") -> None:
+    def __init__(
+        self, path: Path, first: Frame, rate: Fraction | None, encoding: Encoding, title: str = "", location: str = ""
+    ) -> None:
         self._path, self._part = path, path.with_name(path.name + ".part")
         self._whole = False
         self.form: OutputForm = output_form(first.picture)
@@ -61,8 +63,8 @@ class VideoWriter:
         self._out = av.open(str(self._part), "w", format="mp4", container_options=options)
         # No version of a library, no time of making: what is in the file is the picture and the sound.
         self._out.flags |= _BITEXACT
-        if title:
-            self._out.metadata["title"] = title
+        told = {"title": title, "location": location}
+        self._out.metadata.update({key: value for key, value in told.items() if value})
         self.stream = self._add_stream(first, rate, encoding)
 
     def _add_stream(self, first: Frame, rate: Fraction | None, encoding: Encoding) -> av.video.VideoStream:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from evidence.errors import BadInput, IntegrityError
+from evidence.errors import BadInput, IntegrityError, UnsupportedMedia
+from evidence.telemetry import Family, Quantity
 from media import container as containers
+from media.telemetry import quicktime
 from media.telemetry.read import read
 
 _KEYS = re.compile(r"location|gps|latitude|longitude|xyz|geo", re.IGNORECASE)
@@ -23,6 +27,10 @@ _MARKS = {
     b"\x06\x0e\x2b\x34\x02\x0b\x01\x01": "MISB metadata",
 }
 _MOST_HEADER_BYTES = 64 * 1024 * 1024
+_ONE_PLACE = ("metadata of the file (location)", "metadata of the file (location-eng)", f"{Family.QUICKTIME.value}: 1 fixes")
+_OF_ONE_PLACE = frozenset({*_ONE_PLACE, _MARKS[b"\xa9xyz"], _MARKS[b"loci"]})
+_ROUNDED_DEG = 1e-4
+"""An MP4's header has a place in steps of 1/65536 of a degree, or with four decimals."""
 _PICTURES_AND_SOUND = b"mdat"
 
 
@@ -33,6 +41,53 @@ def traces(path: Path) -> list[str]:
         found += [f"{source.family.value}: {len(source)} fixes" for source in read(path) if source.placed.any()]
     found += [words for mark, words in _MARKS.items() if any(mark in header for header in _headers(path))]
     return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The one place that a copy keeps, and what said it."""
+
+    iso_6709: str
+    of: str
+
+
+def kept(path: Path) -> Kept | None:
+    """What a recording says of where it was filmed, as one place: its header's, else where its telemetry begins. None where
+    it says nothing; its height is left out, as what it is above isn't known."""
+    with suppress(BadInput):
+        sources = sorted(read(path), key=lambda source: source.family is not Family.QUICKTIME)
+        for source in sources:
+            rows = source.placed.nonzero()[0]
+            if len(rows):
+                latitude, longitude = (float(source.column(q)[rows[0]]) for q in (Quantity.LATITUDE, Quantity.LONGITUDE))
+                return Kept(f"{latitude:+09.5f}{longitude:+010.5f}/", f"{source.family.value}: {source.dialect}")
+    return None
+
+
+def require(path: Path, asked: Kept | None) -> dict[str, Any]:
+    """What a copy says of where it was filmed: nothing, or the one place that was asked for.
+
+    Raises: IntegrityError when it says anything else.
+    """
+    if asked is None:
+        return {**require_none(path), "kept": None, "of": ""}
+    found = traces(path)
+    if set(found) - _OF_ONE_PLACE or not _is_there(path, asked):
+        raise IntegrityError(
+            f"the copy would not say where it was filmed as was asked ({asked.iso_6709}): {'; '.join(found) or 'nothing'}",
+            hint="This is a fault of the program: please report it. Nothing was written.",
+        )
+    return {"found": found, "kept": asked.iso_6709, "of": asked.of}
+
+
+def _is_there(path: Path, asked: Kept) -> bool:
+    place = quicktime.iso_6709(asked.iso_6709)
+    try:
+        said = quicktime.read(path)
+    except UnsupportedMedia:
+        return False
+    there = said.column(Quantity.LATITUDE)[0], said.column(Quantity.LONGITUDE)[0]
+    return place is not None and max(abs(there[0] - place[0]), abs(there[1] - place[1])) <= _ROUNDED_DEG
 
 
 def require_none(path: Path) -> dict[str, list[str]]:

@@ -57,6 +57,7 @@ def render(
     sound: SoundTracks | None,
     encoding: Encoding = USUAL,
     title: str = "",
+    location: str = "",
     shift: Fraction | None = Fraction(0),
     expected_frames: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -79,7 +80,7 @@ def render(
             raise CorruptMedia(f"not one frame of {reader.path.name} can be decoded{detail}")
         ticks = first.pts if shift is None else round(shift / first.time_base)
         written = Written(shift=ticks * first.time_base, encoding=encoding)
-        with VideoWriter(out, first, reader.rate, encoding, title) as writer:
+        with VideoWriter(out, first, reader.rate, encoding, title, location) as writer:
             writer.set_shape(reader.stream.sample_aspect_ratio)
             if sound is not None:
                 sound.add_to(writer.container, written.shift)

@@ -60,6 +60,7 @@ def render_smart(
     sound: SoundTracks | None,
     encoding: Encoding,
     title: str = "",
+    location: str = "",
     shift: Fraction = Fraction(0),
     progress: Callable[[int], None] | None = None,
 ) -> Written:
@@ -79,7 +80,8 @@ def render_smart(
         ticks = round(shift / first.time_base)
         written = Written(shift=ticks * first.time_base, encoding=encoding)
         shape = Fraction(reader.stream.sample_aspect_ratio or 1)
-        with SmartWriter(out, first, reader.rate, encoding, title, plan=plan, shape=shape, ticks=ticks) as writer:
+        told = (title, location)
+        with SmartWriter(out, first, reader.rate, encoding, *told, plan=plan, shape=shape, ticks=ticks) as writer:
             if sound is not None:
                 sound.add_to(writer.container, written.shift)
             _write_all(reader, chain([first], frames), writer, treat, clear, sound, written, progress)
@@ -156,6 +158,7 @@ class SmartWriter(VideoWriter):
         rate: Fraction | None,
         encoding: Encoding,
         title: str = "",
+        location: str = "",
         *,
         plan: Plan,
         shape: Fraction,
@@ -166,7 +169,7 @@ class SmartWriter(VideoWriter):
         self._count = 0
         self._encoder: VideoCodecContext | None = None
         try:
-            super().__init__(path, first, rate, encoding, title)
+            super().__init__(path, first, rate, encoding, title, location)
         except NotSmart:
             self._discard()
             raise

@@ -11,7 +11,7 @@ import pytest
 
 from evidence.case import Role
 from evidence.exhibit import Exhibit
-from evidence.redaction import Hide
+from evidence.redaction import Hide, Keep
 from evidence.steps import Step
 from evidence.wire import redaction_from_json
 from tests.factories import LEASE
@@ -60,6 +60,7 @@ def test_the_api_takes_chosen_tracks_and_regions(here: Served, exhibit: Exhibit,
     kept = {
         "what": ["people"],
         "keep_tracks": [1],
+        "keep": ["location"],
         "regions": [REGION],
         "reason": "the witness",
         "analysis": listed["analysis"],
@@ -68,6 +69,8 @@ def test_the_api_takes_chosen_tracks_and_regions(here: Served, exhibit: Exhibit,
     redaction = redaction_from_json(asked_last(here, exhibit))
     assert (redaction.what, redaction.keep_tracks, redaction.only_tracks) == ({Hide.PEOPLE}, {1}, frozenset())
     assert (redaction.analysis, redaction.reason) == (listed["analysis"], "the witness")
+    assert redaction.keep == {Keep.LOCATION}
+    assert client.post(asking, json={**kept, "keep": ["sound"]}).status_code == 422
     (region,) = redaction.regions
     assert (region.box_xyxy, region.reason) == ((10, 20, 30.5, 40), "a letter")
     assert (region.span.start.seconds, region.span.end.seconds) == (1, 2)

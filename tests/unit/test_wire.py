@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ import pytest
 
 from evidence.exhibit import AudioInfo, Condition, Digest, MediaInfo, Segment, VideoInfo, state_of
 from evidence.mediatime import MediaTime, Span
-from evidence.redaction import AudioPolicy, Hide, Margin, Redaction, Region, Style
+from evidence.redaction import AudioPolicy, Hide, Keep, Margin, Redaction, Region, Style
 from evidence.track import Origin, Track, TrackBox
 from evidence.wire import (
     media_from_json,
@@ -46,6 +47,9 @@ def test_a_redaction_survives_json_and_an_empty_one_is_the_default() -> None:
     assert redaction_from_json({}) == Redaction()
     chosen = Redaction(what=frozenset(), only_tracks=frozenset({3}))
     assert redaction_from_json(redaction_to_json(chosen)) == chosen
+    kept = replace(chosen, keep=frozenset({Keep.LOCATION}))
+    assert redaction_from_json(redaction_to_json(kept)) == kept
+    assert "keep" not in redaction_to_json(chosen), "what was asked for before keeps its recipe"
     with pytest.raises(ValueError, match="hats"):
         redaction_from_json({"what": ["hats"]})
 

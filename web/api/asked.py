@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from evidence.errors import BadInput
 from evidence.mediatime import MediaTime, Span, from_seconds
-from evidence.redaction import AudioPolicy, Hide, Redaction, Region, Style
+from evidence.redaction import AudioPolicy, Hide, Keep, Redaction, Region, Style
 
 _EXACT = 2**53 - 1
 """The largest integer that every JSON reader, and the custody log's canonical form, keeps exact."""
@@ -99,6 +99,7 @@ class RedactionAsked(Asked):
         default="", pattern="^([0-9a-f]{64})?$", description="Of the tracks, as their list says it; empty: the newest."
     )
     regions: list[RegionAsked] = Field(default=[], max_length=200)
+    keep: frozenset[Keep] = Field(default=frozenset(), description="What the copy keeps that copies otherwise lose.")
     style: Style = Style.SOLID
     audio: AudioPolicy = AudioPolicy.KEEP
     reason: Line = ""
@@ -120,6 +121,7 @@ class RedactionAsked(Asked):
             regions=tuple(region.region() for region in self.regions),
             keep_tracks=self.keep_tracks,
             only_tracks=self.only_tracks,
+            keep=self.keep,
             analysis=self.analysis,
             reason=self.reason or f"asked for by {by}",
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from evidence.errors import Conflict
 from evidence.findings import not_looked
-from evidence.redaction import LABELS_OF, Hide, Redaction
+from evidence.redaction import LABELS_OF, Hide, Keep, Redaction
 from evidence.steps import Step, StepRun
 from evidence.wire import redaction_asked, redaction_to_json
 from storage.ledger.steps import Result
@@ -52,7 +52,7 @@ def run(tools: Tools, step_run: StepRun) -> Result:
         out, report = tools.child("redact", inputs, {**params, "stream_index": index, **tools.caps()})
     report["second_look"], pictures = _look_again(tools, out / "redacted.mp4", tracks, again)
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
-    note = _note(redaction, not_looked_for, report["second_look"]["open"])
+    note = _note(redaction, not_looked_for, report["second_look"]["open"], report["location"]["kept"])
     details = {
         "draft": True,
         "redaction": params["redaction"],
@@ -88,7 +88,13 @@ def _wanted(params: Mapping[str, Any], looked_for: frozenset[str]) -> Redaction:
     return redaction
 
 
-def _note(redaction: Redaction, not_looked_for: list[dict[str, str]], places: int) -> str:
+def _note(redaction: Redaction, not_looked_for: list[dict[str, str]], places: int, kept: str | None) -> str:
     open_places = f"a second look found {places} {'place' if places == 1 else 'places'} to look at" if places else ""
     covered = f"draft, approved by nobody: {redaction.in_words()} covered"
-    return "; ".join(filter(None, [covered, open_places, "no location in it", missing_in_words(not_looked_for)]))
+    return "; ".join(filter(None, [covered, open_places, _of_location(redaction, kept), missing_in_words(not_looked_for)]))
+
+
+def _of_location(redaction: Redaction, kept: str | None) -> str:
+    if kept:
+        return f"it says where it was filmed, as was asked: {kept}"
+    return "no location in it" + (", nor in the original" if Keep.LOCATION in redaction.keep else "")

@@ -10,11 +10,12 @@ In `out`: `redacted.mp4` and `report.json`::
      "tracks_hidden": {label: tracks}, "looked_for", "not_looked_for", "models", "audio": [lines], "video": [lines],
      "copied": {"groups_copied", "groups_encoded", "groups_begun", "frames_copied", "frames_encoded",
                 "encoded_as_a_whole": why or ""},
-     "left_out": [lines], "missing": what the file lacks, "location": {"found": []}, "damage": [lines], "damage_count",
+     "left_out": [lines], "missing": what the file lacks, "location": {"found": [], "kept": one place, or null,
+     "of": where it comes from}, "damage": [lines], "damage_count",
      "encoding", "size_wh", "shift_s"}
 
-Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks
-can't be painted, and a copy that still says where it was filmed, end the task with an error and leave no video.
+Result: the same. It fails closed: a frame that was not analysed, that differs from the one that was, or whose masks can't
+be painted, and a copy that doesn't say of its place what was asked, end the task with an error and leave no video.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from typing import Any
 from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime
 from evidence.ports import Progress
-from evidence.redaction import AudioPolicy, Masks, Redaction
+from evidence.redaction import AudioPolicy, Keep, Masks, Redaction
 from evidence.wire import redaction_asked
+from media import location
 from media.frames import Frame, FrameReader, Picture
-from media.location import require_none
 from media.missing import missing_part
 from media.render import Written, render
 from media.smart import StrictReader, render_smart
@@ -58,7 +59,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         **covering.report(params, redaction, analysis, brush, written, copied),
         "left_out": left_out(original, job.stream_index),
         "missing": missing_part(original),
-        "location": require_none(out / "redacted.mp4"),
+        "location": location.require(out / "redacted.mp4", job.kept),
     }
     (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
     return report
@@ -79,6 +80,7 @@ class _Job:
         self._original, self._params, self._out = original, params, out
         self._analysis, self._redaction, self._progress = analysis, redaction, progress
         self.stream_index = analyses.stream_index(params, original)
+        self.kept = location.kept(original) if Keep.LOCATION in redaction.keep else None
 
     def smart_or_whole(self) -> tuple[Written, Brush, Copied]:
         """Groups of pictures with nothing to hide are copied; where that can't be, the whole is encoded."""
@@ -102,6 +104,7 @@ class _Job:
             "sound": sound,
             "encoding": covering.encoding(self._params),
             "title": covering.title(self._params),
+            "location": self.kept.iso_6709 if self.kept else "",
             "shift": shift_for(self._original, self.stream_index),
             "progress": lambda done: self._progress(done, frames),
         }

@@ -37,11 +37,11 @@ from detectors.tracker import frames_per_second
 from evidence.errors import IntegrityError
 from evidence.mediatime import MediaTime, Span
 from evidence.ports import Progress
-from evidence.redaction import AudioPolicy, BoxXYXY, Masks, Redaction
+from evidence.redaction import AudioPolicy, BoxXYXY, Keep, Masks, Redaction
 from evidence.wire import redaction_asked, tracks_file
+from media import location
 from media.ahead import ahead
 from media.frames import Frame, FrameReader, Picture, read_frames
-from media.location import require_none
 from media.missing import missing_part
 from media.render import render
 from media.smart_plan import Copied
@@ -67,6 +67,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     original, redaction = inputs["original"], redaction_asked(params["redaction"])
     watch = Stopwatch()
     stream = analyses.stream_index(params, original)
+    kept = location.kept(original) if Keep.LOCATION in redaction.keep else None
     sound = SoundTracks(original, mute=redaction.audio is AudioPolicy.MUTE)
     look = Look(params, partial(spots, original, stream, **analyses.pixel_limit(params)))
     look.clock = lambda model, seconds: watch.add(f"look: {model}", seconds)
@@ -85,6 +86,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
                 sound=sound,
                 encoding=covering.encoding(params),
                 title=covering.title(params),
+                location=kept.iso_6709 if kept else "",
                 shift=shift_for(original, stream),
                 progress=lambda done: progress(done, max(done, int(params.get("frame_count", 0)))),
                 watch=watch,
@@ -95,7 +97,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         **covering.report(params, redaction, analysis, passing.brush, written, _COPIED),
         "left_out": left_out(original, stream),
         "missing": missing_part(original),
-        "location": require_none(out / "redacted.mp4"),
+        "location": location.require(out / "redacted.mp4", kept),
         "plan": look.plan(),
         "speed": watch.report(written.frames),
     }
