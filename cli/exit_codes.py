@@ -6,6 +6,7 @@
 3    refused: not allowed, not found, in the way of what is there already; or redacted, with places left to look at
 4    a part is down: trying again later can help; `exhibit doctor` shows which
 130  stopped by Ctrl-C
+141  whoever read its output left before the end, as `head` does
 143  ended by SIGTERM; `up`, `serve` and `worker` say 0 then
 """
 
@@ -24,6 +25,7 @@ class ExitCode(IntEnum):
     FINDINGS = 3
     UNAVAILABLE = 4
     INTERRUPTED = 130
+    UNREAD = 141
     TERMINATED = 143
 
 

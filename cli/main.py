@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 import typer.main
@@ -148,9 +148,17 @@ def run(arguments: list[str] | None = None) -> None:
         complain(error)
         sys.exit(code_of(error))
     except BrokenPipeError:
-        # The reader (`| head`) has gone; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.FAILED)
+        _leave_unread()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and typer make 1 of it
+            _leave_unread()
+        raise
+
+
+def _leave_unread() -> NoReturn:
+    """The reader (`| head`) has gone: nothing more can be said to it, and nothing is wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(ExitCode.UNREAD)
 
 
 def complain(error: ExhibitError) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import gpxpy
 import pytest
 
+from cli.exit_codes import ExitCode
 from cli.main import run
 from tests.dji_dialects import DIALECTS, subtitles
 
@@ -55,6 +58,21 @@ def test_the_table_shows_seconds_and_says_what_is_assumed(flight: Path, capsys: 
     assert "51.500729" in told
     assert "-89.1" in told
     assert "clock: local, no zone given" in told
+
+
+@pytest.mark.parametrize("form", [(), ("--to", "csv"), ("--json",)])
+def test_a_reader_that_leaves_is_no_error(flight: Path, form: tuple[str, ...]) -> None:
+    """As `| head` does: not a word, and the exit code that other programs have then."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "cli.main", "telemetry", str(flight), *form]
+    try:
+        ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(write)
+    assert ended.returncode == ExitCode.UNREAD, ended.stderr
+    assert "Error" not in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_the_summary_as_json(flight: Path, capsys: pytest.CaptureFixture[str]) -> None:
