@@ -317,10 +317,39 @@ cells = st.sampled_from(
         '"',
         "0",
         "99999999999999999999",
+        "515010000",
+        "5130.060",
+        "00008.520",
+        "1.234,5",
+        "12 km/h",
+        "240532",
+        "141314",
+        "1716732794123456789",
     ]
 )
 names = st.sampled_from(
-    ["lat", "lon", "time", "date", "altitude(feet)", "speed (knots)", "vx", "vy", "gps", "fly time [s]", "isVideo", "N/S"]
+    [
+        "lat",
+        "lon",
+        "time",
+        "date",
+        "altitude(feet)",
+        "speed (knots)",
+        "vx",
+        "vy",
+        "gps",
+        "fly time [s]",
+        "isVideo",
+        "N/S",
+        "position_lat",
+        "position_long",
+        "relative_alt",
+        "hdg",
+        "fix_type",
+        "timestamp",
+        "height",
+        "",
+    ]
 )
 
 
