@@ -177,9 +177,9 @@ class FrameReader:
                 other.discard = Discard.all
         # Not frame threads: they hold frames back, and an error at the end of a file would take those with it.
         stream.thread_type = "SLICE"
-        if stream.codec_context.codec.canonical_name == "h264":
-            # With more threads FFmpeg conceals nothing, and where data is missing shows what lay in memory: the frame
-            # that was looked at and the one that is painted would differ. Most cameras write one slice a frame anyway.
+        if stream.codec_context.codec.canonical_name != "av1":
+            # Threads of one picture leave where data is damaged what each came to, or what lay in memory: the frame that
+            # was looked at and the one that is painted would differ. AV1's decoder, dav1d, gives no damaged picture out.
             stream.codec_context.thread_count = 1
         return stream
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -162,6 +164,40 @@ def test_damage_in_the_middle_is_told_and_the_rest_is_read(tmp_path: Path) -> No
     assert 30 < len(numbers) < 60
     assert numbers[0] == 0
     assert numbers[-1] == 59
+
+
+def _textured(path: Path, codec: str, options: dict[str, str]) -> Path:
+    """Noise that moves: every row of blocks has something that can be damaged."""
+    noise = np.kron(np.random.default_rng(1).integers(0, 256, (136, 240)), np.ones((4, 4))).astype(np.uint8)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options={"g": "12", **options})
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 960, 544, "yuv420p", 4_000_000
+        for number in range(24):
+            picture = av.VideoFrame.from_ndarray(np.roll(noise, 3 * number, 1), "gray").reformat(format="yuv420p")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"), [("mpeg2video", {"slices": "8"}), ("libx265", {"x265-params": "wpp=1:log-level=none"})]
+)
+def test_damaged_pictures_are_the_same_each_time(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+    """What is looked at is what is painted, also where several threads would each decode a part of a picture."""
+    data = bytearray(_textured(tmp_path / "whole.mkv", codec, options).read_bytes())
+    chance = random.Random(1)
+    for _ in range(24):
+        data[chance.randrange(len(data) // 8, len(data) * 7 // 8)] ^= 1 << chance.randrange(8)
+    damaged = tmp_path / "damaged.mkv"
+    damaged.write_bytes(data)
+
+    def pictures() -> list[bytes]:
+        with read_frames(damaged, 0) as reader:
+            return [plane.tobytes() for frame in reader for plane in arrays(frame.picture)]
+
+    first = pictures()
+    assert all(pictures() == first for _ in range(4))
 
 
 def test_a_file_that_breaks_off_is_read_to_where_it_does(tmp_path: Path) -> None:
