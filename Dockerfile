@@ -25,7 +25,7 @@ COPY requirements/runtime.txt requirements/runtime.txt
 RUN /opt/exhibit/venv/bin/pip install --require-hashes --no-deps -r requirements/runtime.txt \
     && /opt/exhibit/venv/bin/pip install "setuptools>=77"
 COPY pyproject.toml README.md LICENSE ./
-COPY requirements/runtime.in requirements/runtime.in
+COPY requirements/runtime.in requirements/optimise.in requirements/
 COPY evidence evidence
 COPY config config
 COPY storage storage

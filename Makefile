@@ -108,8 +108,10 @@ telemetry: setup ## every telemetry file of the test collection, into docs/telem
 	@$(BIN)/python -m tests.telemetry_page $(SHARED)/telemetry
 
 lock: | $(BIN)/uv ## choose versions anew from requirements/*.in
-	cd requirements && for f in runtime dev scorers; do ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --python-platform x86_64-manylinux_2_28 --override overrides.txt $$f.in -o $$f.txt; done
+	cd requirements && lock() { ../$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header "$$@" \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_28 --override overrides.txt; } && \
+	lock runtime.in -o runtime.txt && lock optimise.in -c runtime.txt -o optimise.txt && \
+	lock dev.in -o dev.txt && lock scorers.in -o scorers.txt
 
 tree: ## the rooms and how large they are
 	@for d in evidence config storage media detectors casefile ingest workers web cli tests; do \

@@ -36,17 +36,25 @@ def labelled(folder: Path, kind: Hide) -> list[Labelled]:
 
     Raises: BadInput when there is none, when one belongs to no other, or when a truth can't be read.
     """
-    if not folder.is_dir():
-        raise BadInput(f"{folder} is no folder", hint="Give a folder with videos and what is to be seen in them. " + _HOW)
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    videos = [path for path in files if path.suffix.lower() in _VIDEOS]
-    found = list(_paired(videos, [path for path in files if path.name.lower().endswith(_MOT)], kind))
-    without = [path.name for path in videos if path not in {line.video for line in found}]
+    found, without = beside(folder, kind)
     if without:
         raise BadInput(f"no truth file beside {', '.join(without)}", hint="Label it, or move it elsewhere. " + _HOW)
     if not found:
         raise BadInput(f"{folder} holds no labelled video", hint=_HOW)
     return found
+
+
+def beside(folder: Path, kind: Hide) -> tuple[list[Labelled], list[str]]:
+    """The videos of `folder` that have a truth, and the names of those that have none.
+
+    Raises: BadInput for what is no folder, a truth that belongs to no video, or one that can't be read.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder", hint="Give a folder with videos. " + _HOW)
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    videos = [path for path in files if path.suffix.lower() in _VIDEOS]
+    found = list(_paired(videos, [path for path in files if path.name.lower().endswith(_MOT)], kind))
+    return found, [path.name for path in videos if path not in {line.video for line in found}]
 
 
 def _paired(videos: list[Path], truths: list[Path], kind: Hide) -> Iterator[Labelled]:

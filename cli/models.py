@@ -11,16 +11,19 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from cli.optimise import optimise
 from cli.progress import counting
 from config.models import ModelFormat, ModelLine, ModelTask, add_line, catalogue
 from config.settings import Settings, load
-from detectors import weights
+from detectors import choice, weights
 from evidence.errors import BadInput, Conflict, WrongWeights
 from workers import child, models
 
 app = typer.Typer(no_args_is_help=True, help="The weights that detectors run on.")
+
+app.command()(optimise)
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Say it as JSON.")]
@@ -32,7 +35,8 @@ _SETTING = {ModelTask.OBJECTS: "object_model", ModelTask.FACES: "face_models", M
 
 @app.command("list")
 def list_models(data: Data = None, as_json: AsJson = False) -> None:
-    """Every model of the catalogue: whether its file is here, whether it is the right one, and which are used.
+    """Every model of the catalogue: whether its file is here, whether it is the right one, which are used, and in which
+    precision, where `exhibit models optimise` measured that on this processor.
 
     Example: exhibit models list
 
@@ -44,10 +48,13 @@ def list_models(data: Data = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(lines, ensure_ascii=False, indent=2))
     else:
-        table = Table("name", "task", "state", "used", "SHA-256", "licence")
+        head = ("name", "task", "state", "used", "measured", "SHA-256", "licence")
+        table = Table(*(Column(name, no_wrap=name == "state") for name in head))
         for line in lines:
-            used_mark = "yes" if line["used"] else ""
-            table.add_row(line["name"], line["task"], line["state"], used_mark, line["sha256"][:16], line["licence"])
+            used_mark, measured = "yes" if line["used"] else "", line["measured"]
+            precision = measured["precision"] if measured else ""
+            row = (line["name"], line["task"], line["state"], used_mark, precision, line["sha256"][:16], line["licence"])
+            table.add_row(*row)
         Console().print(table)
     if any(line["state"] == _WRONG for line in lines):
         raise typer.Exit(1)
@@ -138,6 +145,7 @@ def _state(line: ModelLine, settings: Settings, used: frozenset[str]) -> dict[st
         "format": line.format.value,
         "state": state,
         "used": line.name in used,
+        "measured": choice.read(settings.cache_dir / "models", line.sha256),
         "path": path and str(path),
         "sha256": line.sha256,
         "licence": line.licence,

@@ -25,9 +25,10 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
     Units: `size_wh`: pixels of the upright picture, whose shape decides the network's.
     Raises: WrongWeights when the file is not what its SHA-256 says, or is no such model.
     """
-    task, path = ModelTask(spec["task"]), Path(spec["path"])
+    task, path, kind = ModelTask(spec["task"]), Path(spec["path"]), ModelFormat(spec["format"])
     if path.is_dir():
         weights.check_prepared(path, spec["file_sha256"])
+        path = path if kind is ModelFormat.ULTRALYTICS else path / "model.xml"
     else:
         weights.check(path, spec["file_sha256"])
     use = Use(
@@ -40,7 +41,6 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
         renamed=spec["labels"],
         keep=keep if task is ModelTask.OBJECTS else None,
     )
-    kind = ModelFormat(spec["format"])
     if kind is not ModelFormat.ULTRALYTICS:
         from detectors.faces import CenterFace, YuNet
 
@@ -87,12 +87,16 @@ def with_tiles(
 
 
 def described(spec: Mapping[str, Any], detector: Detector) -> dict[str, Any]:
-    """What stands in a record of a model that looked: what was asked for, and what really ran."""
+    """What stands in a record of a model that looked: what was asked for, and what really ran.
+
+    `sha256` is that of the weights in the catalogue, `ran` that of each file that was computed with.
+    """
     runtime, _, precision = detector.runtime.rpartition(" ")
     asked = ("name", "task", "sha256", "licence", "threshold", "low_threshold")
     return {
         **{name: spec[name] for name in asked},
         "runtime": runtime,
         "precision": precision,
+        "ran": weights.files_of(Path(spec["path"]), spec["file_sha256"]),
         "input_wh": list(detector.picture_wh),
     }

@@ -23,6 +23,17 @@ def runtime() -> openvino.Core:
     return openvino.Core()
 
 
+_PRECISION = ("exhibit", "precision")
+"""Where a network's file says how its float parts are to be computed; without it, as the processor does it best."""
+
+
+def write(model: openvino.Model, place: Path, precision: str | None = None) -> None:
+    """Keep a network as `place` (.xml) and the .bin beside it, its numbers as they are; `precision`: `f32`, if so asked."""
+    if precision is not None:
+        model.set_rt_info(precision, list(_PRECISION))
+    openvino.save_model(model, place, compress_to_fp16=False)
+
+
 class Network:
     """Takes a whole RGB picture of exactly `input_wh`, gives its outputs by name.
 
@@ -36,6 +47,8 @@ class Network:
     ) -> None:
         try:
             model = runtime().read_model(path)
+            eight_bits = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
+            asked = {"INFERENCE_PRECISION_HINT": _asked(model)} if model.has_rt_info(list(_PRECISION)) else {}
             width, height = input_wh
             model.reshape([1, 3, height, width])
             prepare = openvino.preprocess.PrePostProcessor(model)
@@ -51,12 +64,14 @@ class Network:
             compiled = runtime().compile_model(
                 prepare.build(),
                 "CPU",
-                {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1},
+                {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, **asked},
             )
         except RuntimeError as exc:
             raise WrongWeights(f"{path.name} can't be run as a network: {str(exc).splitlines()[0][:200]}") from exc
         self.input_wh = input_wh
-        self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+        floats = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+        self.precision = f"int8+{floats}" if eight_bits else floats
+        """`bf16`; or `int8+bf16`, where some of it is computed in eight bits and the rest in float."""
         self._request = compiled.create_infer_request()
         self._names = [output.get_names() or {str(i)} for i, output in enumerate(compiled.outputs)]
         # The bindings build a table the first time that a request runs. Two threads that do it together wait for ever,
@@ -67,3 +82,7 @@ class Network:
         """The outputs, under each of their names; they stay valid until the next run."""
         results = self._request.infer(picture[None], share_inputs=True, share_outputs=True)
         return {name: value for names, value in zip(self._names, results.values(), strict=True) for name in names}
+
+
+def _asked(model: openvino.Model) -> str:
+    return str(model.get_rt_info(list(_PRECISION)).astype(str))

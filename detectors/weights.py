@@ -10,6 +10,9 @@ from pathlib import Path
 from config.models import ModelLine
 from evidence.errors import WrongWeights
 
+ABOUT = "model.json"
+"""What a prepared network is, and the SHA-256 of its files; in its folder."""
+
 
 def find(line: ModelLine, folders: tuple[Path, ...]) -> Path | None:
     """The file of a catalogue line: in the first folder that has it, or inside an installed package; None: not there.
@@ -46,10 +49,17 @@ def check_prepared(folder: Path, sha256: str) -> None:
 
     Raises: WrongWeights.
     """
-    about = folder / "model.json"
-    check(about, sha256)
-    for name, listed in json.loads(about.read_text("utf-8"))["files"].items():
+    check(folder / ABOUT, sha256)
+    for name, listed in files_of(folder, sha256).items():
         check(folder / name, listed)
+
+
+def files_of(path: Path, sha256: str) -> dict[str, str]:
+    """The SHA-256 of each file that is computed with: of those that a prepared folder lists, or of the one that it is."""
+    if not path.is_dir():
+        return {path.name: sha256}
+    files: dict[str, str] = json.loads((path / ABOUT).read_text("utf-8"))["files"]
+    return files
 
 
 def sha256_of(path: Path) -> str:

@@ -23,8 +23,10 @@ from detectors.detector import NOTHING, STRIDE, Found, Letterbox, Picture, Use, 
 from detectors.plan import EVERY_FRAME, Due, Now, Record, Stride
 from evidence.errors import WrongWeights
 
-_PADDING = 114
+PADDING = 114
 """The grey that ultralytics pads with in training."""
+SCALE = 255.0
+"""What stands for 1 in a picture: the networks take shares."""
 STRIDE_WHEN_CALM = Stride(4, Fraction(1, 6))
 _IOU = 0.6
 _MOST = 300
@@ -131,7 +133,7 @@ class _OnProcessor:
     def __init__(self, path: Path, input_wh: tuple[int, int]) -> None:
         from detectors.network import Network
 
-        self._network = Network(path, input_wh, scale=255.0)
+        self._network = Network(path, input_wh, scale=SCALE)
         self.runtime = f"openvino {self._network.precision}"
 
     def run(self, picture: Picture) -> npt.NDArray[np.float32]:
@@ -158,7 +160,7 @@ class _OnGpu:
 
 def exported(use: Use, size_wh: tuple[int, int]) -> Yolo:
     """The detector in a folder that PREPARE made, run on the processor."""
-    fit = letterbox(size_wh, use.longest, _PADDING)
+    fit = letterbox(size_wh, use.longest, PADDING)
     classes = tuple(json.loads((use.path / "model.json").read_text("utf-8"))["classes"])
     return Yolo(use, classes, _OnProcessor(use.path / "model.xml", fit.outer_wh), fit)
 
@@ -167,7 +169,7 @@ def from_weights(use: Use, size_wh: tuple[int, int], device: str = "cuda:0") -> 
     """The detector of a weights file, run by torch."""
     model = _load(use.path)
     return Yolo(
-        use, _classes(model), _OnGpu(model.model.fuse(verbose=False), device), letterbox(size_wh, use.longest, _PADDING)
+        use, _classes(model), _OnGpu(model.model.fuse(verbose=False), device), letterbox(size_wh, use.longest, PADDING)
     )
 
 

@@ -30,14 +30,15 @@ class _Jumper(FrameReader):
         return True
 
 
-def spots(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS) -> list[Frame]:
-    """Key frames spread evenly over the video, in order; the same for the same file, whichever part is worked on.
+def spots(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS, many: int = _MANY) -> list[Frame]:
+    """At most so many key frames spread evenly over the video, in order; the same for the same file, whichever part is
+    worked on.
 
     Where it has next to none, a few of its first frames. Empty when nothing decodes: then there is nothing to decide.
     """
     try:
         with _Jumper(path, stream_index, max_pixels=max_pixels) as reader:
-            found = _at_key_frames(reader)
+            found = _at_key_frames(reader, many)
         if len(found) < _FEW:
             with FrameReader(path, stream_index, max_pixels=max_pixels) as reader:
                 for frame in islice(reader, 0, _FROM_THE_START, _FROM_THE_START // _FEW):
@@ -47,11 +48,11 @@ def spots(path: Path, stream_index: int, max_pixels: int = containers.MAX_PIXELS
     return [found[pts] for pts in sorted(found)]
 
 
-def _at_key_frames(reader: _Jumper) -> dict[int, Frame]:
+def _at_key_frames(reader: _Jumper, many: int) -> dict[int, Frame]:
     start, length = _span(reader)
     found: dict[int, Frame] = {}
-    for number in range(_MANY):
-        if length is None or not reader.jump(start + number * length // _MANY):
+    for number in range(many):
+        if length is None or not reader.jump(start + number * length // many):
             break
         key = next((frame for frame in islice(reader, _TRIES) if frame.picture.key_frame), None)
         if key is not None:

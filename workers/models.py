@@ -19,7 +19,7 @@ from typing import Any
 
 from config.models import ModelFormat, ModelLine, ModelTask, SecondLook, catalogue
 from config.settings import Settings
-from detectors import weights
+from detectors import choice, weights
 from detectors.device import has_gpu
 from evidence.errors import NoDetector, WrongWeights
 from evidence.ports import Progress
@@ -56,7 +56,7 @@ def detect_params(
         if chosen is None:
             missing.append({"what": task.value, "reason": NO_WEIGHTS if names else NOT_CONFIGURED})
         else:
-            found.append(_spec(*chosen, settings, progress))
+            found.append(spec(*chosen, settings, progress))
     return {"detectors": found, "keep": list(settings.detect_labels), "not_looked_for": missing}
 
 
@@ -85,8 +85,7 @@ def second_look_params(
             continue
         line, path = chosen
         own = line.second_look or SecondLook(line.input_size, line.threshold, (1 + line.threshold) / 2)
-        spec = _spec(line, path, settings, progress)
-        found.append({**spec, **asdict(own), "mirrored": line.name in looked_first})
+        found.append({**spec(line, path, settings, progress), **asdict(own), "mirrored": line.name in looked_first})
     return {"redaction": redaction_to_json(redaction), "detectors": found, "not_looked_for": missing}
 
 
@@ -120,6 +119,18 @@ def _configured(settings: Settings) -> dict[ModelTask, tuple[str, ...]]:
     }
 
 
+def in_use(settings: Settings) -> list[tuple[ModelLine, Path]]:
+    """Every model that looks with these settings, first or at a copy, and its weights.
+
+    Raises: NoDetector for a name that is in no catalogue; WrongWeights.
+    """
+    lines = catalogue(settings.model_folders)
+    of_task = _configured(settings)
+    second = [[n for n in settings.second_look_models if n in lines and lines[n].task is task] for task in ModelTask]
+    found = [_first_there(lines, tuple(names), settings.model_folders) for names in (*of_task.values(), *second)]
+    return list({one[0].name: one for one in found if one is not None}.values())
+
+
 def _first_there(
     lines: Mapping[str, ModelLine], names: tuple[str, ...], folders: tuple[Path, ...]
 ) -> tuple[ModelLine, Path] | None:
@@ -134,16 +145,24 @@ def _first_there(
     return None
 
 
-def _spec(line: ModelLine, path: Path, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """One entry of the task's `detectors`; `classes` in our words where they are known without loading the model."""
-    runtime, file_sha256, classes = "openvino", line.sha256, []
+def spec(line: ModelLine, path: Path, settings: Settings, progress: Progress, *, measured: bool = True) -> dict[str, Any]:
+    """One entry of the task's `detectors`; `classes` in our words where they are known without loading the model.
+
+    `path` is the weights'. `measured`: on a processor, with the network that `exhibit models optimise` chose for it.
+    Raises: WrongWeights; StepFailed, Cancelled.
+    """
+    runtime, file_sha256, classes, cache = "openvino", line.sha256, [], settings.cache_dir / "models"
     if line.format is ModelFormat.ULTRALYTICS:
         if has_gpu():
             runtime = "torch"
         else:
-            path = prepared(line.sha256, path, settings.cache_dir / "models", settings.child_memory_bytes, progress)
-            file_sha256 = weights.sha256_of(path / "model.json")
+            path = prepared(line.sha256, path, cache, settings.child_memory_bytes, progress)
+            file_sha256 = weights.sha256_of(path / weights.ABOUT)
             classes = [line.labels.get(name, name) for name in prepared_classes(path)]
+    if runtime == "openvino" and measured and (chosen := choice.read(cache, line.sha256)) is not None:
+        network = choice.network(cache, chosen)
+        if network is not None:
+            path, file_sha256 = network, chosen["network_sha256"]
     return {
         "name": line.name,
         "task": line.task.value,
@@ -168,7 +187,7 @@ def prepared(sha256: str, path: Path, cache: Path, memory_bytes: int, progress: 
     """
     folder = cache / f"{sha256}-{_PREPARE_VERSION}"
     cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache / f"{sha256}.lock"):
+    with alone(cache / f"{sha256}.lock"):
         if _whole(folder):
             return folder
         shutil.rmtree(folder, ignore_errors=True)
@@ -187,12 +206,12 @@ def prepared(sha256: str, path: Path, cache: Path, memory_bytes: int, progress: 
 
 def prepared_classes(folder: Path) -> list[str]:
     """The model's own names of what it finds, as PREPARE wrote them."""
-    classes: list[str] = json.loads((folder / "model.json").read_text("utf-8"))["classes"]
+    classes: list[str] = json.loads((folder / weights.ABOUT).read_text("utf-8"))["classes"]
     return classes
 
 
 def _whole(folder: Path) -> bool:
-    about = folder / "model.json"
+    about = folder / weights.ABOUT
     if not about.is_file():
         return False
     files: dict[str, str] = json.loads(about.read_text("utf-8"))["files"]
@@ -200,7 +219,8 @@ def _whole(folder: Path) -> bool:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
+    """Whoever makes something of a model holds its lock; the others wait."""
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

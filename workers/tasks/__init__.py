@@ -7,6 +7,7 @@
     telemetry     original                        telemetry-<n>.parquet
     describe      weights                         (result: what the model file is)
     prepare       weights                         model.xml, model.bin, model.json
+    optimise      weights, frames                 int8/ and f32/, each as prepare writes them
     detect        original                        raw.parquet
     track         raw-0.parquet, raw-1.parquet …  tracks.json, tracks.mot.txt, detections.parquet, doubts.json
     thumbnails    original, tracks.json           track-<id>.jpg
@@ -39,6 +40,7 @@ TASKS = (
     "telemetry",
     "describe",
     "prepare",
+    "optimise",
     "detect",
     "track",
     "thumbnails",

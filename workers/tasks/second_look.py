@@ -13,7 +13,7 @@ In `out`: `finding-<id>.jpg`, a picture of each of the surest 200 findings from 
 `tracks.json` with a track for each of them added: rendered with these, the copy hides them. Result::
 
     {"needed": true, "models": [{"name", "task", "sha256", "licence", "input_wh", "mirrored", "threshold", "low_threshold",
-                 "runtime", "precision"}, …], "not_looked_for": [{"what", "reason"}, …],
+                 "runtime", "precision", "ran"}, …], "not_looked_for": [{"what", "reason"}, …],
      "frames_decoded", "frames_looked_at", "every", "hits", "hits_hidden", "hits_accepted", "open": 1,
      "findings": [{"id": 1, "label", "model", "score", "seen": 3, "frame": 41, "at": {"pts", "time_base"},
                    "box_xyxy", "first": {"frame", "at"}, "last": {"frame", "at"}, "picture": "finding-1.jpg"}, …]}

@@ -13,7 +13,7 @@ Inputs `raw-0.parquet`, `raw-1.parquet` … (one per segment, as DETECT made the
      "tracks": [wire.track_to_json, …],  # by id, from 1 in the order in which they were first seen
      "looks_per_second": 5,               # only where no other frames were looked at: boxes between are filled in
      "models": [{"name", "task", "sha256", "licence", "threshold", "low_threshold", "runtime",
-                 "precision", "input_wh"}, …],       # what really ran
+                 "precision", "ran": {file: SHA-256}, "input_wh"}, …],       # what really ran
      "looked_for": ["bicycle", "face", …],        # labels a model was asked for, sorted
      "not_looked_for": [{"what": "plates", "reason": "not analysed: no weights"}, …],
      "original_sha256": "…"}                  # of the file that was looked at
