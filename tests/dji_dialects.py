@@ -373,6 +373,16 @@ DIALECTS: dict[str, Dialect] = {
     "names with dots": Dialect(
         "home.lat=51.5 home.lon=-0.14 gps.lat=51.500729 gps.lon=-0.124625 baro.alt=3.0", LONDON | {Q.HOME_LATITUDE: 51.5}
     ),
+    "sides in words": Dialect(
+        "Latitude: 51.500729 North, Longitude: 0.124625 West, ATO: 35.0 ASL: 80", LONDON | {Q.HEIGHT_TAKEOFF: 35.0}
+    ),
+    "another sign for degrees": Dialect("Lat: 51º30'02.6244\"N Lon: 0º07'28.65\"W", LONDON),
+    "heights that say above what in parentheses": Dialect(
+        f"{_AT} [Altitude (rel): 35.0 m] [Altitude (abs): 80.0 m]", LONDON | {Q.HEIGHT_TAKEOFF: 35.0, Q.HEIGHT_SEA: 80.0}
+    ),
+    "the gimbal's attitude": Dialect(
+        f"{_AT} [gimbal_attitude: pitch=-15.0 yaw=10.0 roll=0.0]", LONDON | {Q.CAMERA_PITCH: -15.0, Q.CAMERA_YAW: 10.0}
+    ),
     "taken out of a video, with the player's codes": Dialect(
         "{{\\an8}}" + _HEAD + f"{_AT} [rel_alt: 1.0 abs_alt: 2.0] &nbsp;</font>", LONDON | {Q.HEIGHT_TAKEOFF: 1.0}, _CLOCK
     ),

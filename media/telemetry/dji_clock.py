@@ -1,7 +1,7 @@
 """The date and time that one cue of a drone's subtitles writes, in any of the usual spellings.
 
-`2021-12-25 12:27:52.373`, `2017.8.5 14:11:51,393,525`, `5.6.2025 05:06:07`, `05/26/2024 02:13:14 PM GMT+1`. A date whose
-order nothing shows (`05/06/2024`) is none.
+`2021-12-25 12:27:52.373`, `20211225_122752`, `2017.8.5 14:11:51,393,525`, `5.6.2025 05:06:07`,
+`05/26/2024 02:13:14 PM GMT+1`. A date whose order nothing shows (`05/06/2024`) is none.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from calendar import timegm
 from evidence.telemetry import NO_TIME
 
 _DATE = re.compile(
-    r"(?<![\d.])(\d{1,4})\s?([-./])\s?(\d{1,2})\s?[-./]\s?(\d{1,4})(?!\d)[ \tT_,]{1,4}(\d{1,2}):(\d{1,2}):(\d{1,2})"
+    r"(?<![\d.])(\d{1,4})\s?([-./:])\s?(\d{1,2})\s?[-./:]\s?(\d{1,4})(?!\d)"
+    r"(?:[ \tT_,]{1,4}|[ \t\],;|]{0,4}\[?time\s?[:=]\s?)(\d{1,2}):(\d{1,2}):(\d{1,2})"
     r"((?:[.,:]\d{1,9}){0,4})(?!\d)(?:\s?([AP])\.?M\b\.?)?"
     r"\s?((?:UTC|GMT)?[ ]?[+-]\d{2}:?\d{2}\b|(?:UTC|GMT)[ ]?[+-]\d{1,2}\b|Z\b|UTC\b|GMT\b|[+-]\d{2}\b(?![.,]\d))?",
     re.IGNORECASE,
 )
+_RUN_TOGETHER = re.compile(r"(?<![\w.])((?:19|20)\d{2})(\d{2})(\d{2})[_T](\d{2})(\d{2})(\d{2})(?!\d)")
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
 _FIRST_S, _LAST_S = 1e9, 4e9
 """The years 2001 to 2096."""
@@ -24,6 +26,7 @@ _FIRST_S, _LAST_S = 1e9, 4e9
 
 def clock(text: str) -> tuple[int, bool, str]:
     """Microseconds as in `Telemetry.clock_us`, whether the text says its zone, and the text without the date."""
+    text = _RUN_TOGETHER.sub(r"\1-\2-\3 \4:\5:\6", text)
     date = _DATE.search(text)
     if date is None:
         return NO_TIME, False, text

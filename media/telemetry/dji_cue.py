@@ -38,8 +38,9 @@ _NAMES = {
     "latitude": "latitude lat gpslatitude gpslat",
     "longitude": "longitude longtitude lontitude longitute lon lng long gpslongitude gpslon",
     "rel_alt": """altituderel heightrel relalt relativealt relativealtitude relheight relativeheight altrel
-        heightabovetakeoff altitudeabovetakeoff takeoffheight""",
-    "abs_alt": "altabs altitudeabs heightabs absalt absolutealt absolutealtitude absheight asl amsl altasl mslalt altmsl",
+        heightabovetakeoff altitudeabovetakeoff takeoffheight ato altato altitudeato heightato""",
+    "abs_alt": """altabs altitudeabs heightabs absalt absolutealt absolutealtitude absheight asl amsl altasl mslalt altmsl
+        altamsl altitudeasl altitudemsl altitudeamsl heightasl heightmsl heightamsl""",
     "altitude": "altitude alt gpsalt gpsaltitude elevation",
     "ellipsoid": "hae althae altitudehae heighthae altellipsoid altitudeellipsoid heightellipsoid ellipsoidheight",
     "ground": "agl altagl altitudeagl heightagl heightaboveground altitudeaboveground",
@@ -112,7 +113,8 @@ _PLACE = re.compile(
 _UNNAMED = re.compile(r"\([^()]{0,4000}\)")
 _OTHERS = "home|take_?off|launch|target|poi|pilot|operator|remote|controller|rc|phone|app|laser|lrf"
 """Who else has a place: it is never taken for the camera's."""
-_OWNERS = rf"\b(?:drone|aircraft|uav|flight|gimbal|camera|gb|altitude|alt|height|{_OTHERS})\s{{0,3}}[:=]"
+_WHOSE = "drone|aircraft|uav|flight|gimbal|camera|gb|altitude|alt|height"
+_OWNERS = rf"\b(?:{_WHOSE}|{_OTHERS})(?:[_ ]?(?:attitude|angles?))?\s{{0,3}}[:=]"
 _GROUP = re.compile(
     rf"({_OWNERS})\s{{0,3}}[\[{{]?\s{{0,3}}(?=(?:yaw|pitch|roll|pan|tilt|heading|lat|lon|lng|rel|abs)\w{{0,12}}"
     rf"(?:\s{{0,3}}[:=]|\s{{1,3}}[-+\d]))((?:(?!{_OWNERS})[^\[\]{{}}]){{0,300}})",
@@ -139,11 +141,13 @@ _COMPASS = re.compile(
     r"(?:([EW])\s?:?\s?(\d{1,3}[.,]\d{2,20})°?|(\d{1,3}[.,]\d{2,20})\s?°?\s?([EW]))(?![\w.])"
 )
 """Two numbers whose letters say which is which, without any name."""
-_FULL_WIDTH = str.maketrans("：，；（）［］｛｝＝", ":,;()[]{}=")
+_PLAIN = str.maketrans("：，；（）［］｛｝＝º˚", ":,;()[]{}=°°")
+_SIDE = re.compile(r"(?<=[\d°'\"″′])\s?(north|south|east|west)\b", re.IGNORECASE)
+_ABOVE = re.compile(r"\b(altitude|alt|height)\s?\((rel|abs|asl|amsl|msl|agl|ato|hae)\w{0,5}\)", re.IGNORECASE)
 _QUOTED = re.compile(r"""["']([A-Za-z][\w. ]{0,40})["']\s{0,3}:""")
 _PAIR = re.compile(
     rf"""(?<![\w.])([A-Za-z][\w.-]{{0,40}})(?:[ \t]{{0,3}}[:=]\s{{0,3}}["']?|[ \t]{{1,3}})([NSEW]\s?:?\s?)?"""
-    rf"""({_NUM})(?![\d/]|[.,]\d)["']?(?:\s?({_UNIT})(?![\w./]))?"""
+    rf"""({_NUM})(?![\d/#]|[.,][\d#])["']?(?:\s?({_UNIT})(?![\w./]))?"""
 )
 _MINUTES = (
     r"""(?:(\d{1,2}(?:[.,]\d{1,20})?)\s?['′’](?!')\s?(?:(\d{1,2}(?:[.,]\d{1,20})?)\s?(?:["″”]|'')?)?)?"""
@@ -182,9 +186,11 @@ def _plain(text: str, cut: bool) -> str:
     if "&" in text:
         text = unescape(text)
     if not text.isascii():
-        text = text.translate(_FULL_WIDTH)
+        text = text.translate(_PLAIN)
     if '"' in text or "'" in text:
         text = _QUOTED.sub(r"\1:", text)
+    text = _SIDE.sub(lambda side: side[1][0].upper(), text)
+    text = _ABOVE.sub(r"\1_\2", text)
     return text.replace("\\N", "\n").replace("\N{MINUS SIGN}", "-")
 
 
@@ -243,7 +249,7 @@ def _pairs(text: str) -> Iterator[tuple[str, Measure]]:
 def _with_prefix(group: re.Match[str]) -> str:
     """A name that comes again, without a bracket between, is another's."""
     seen: set[str] = set()
-    owner = group[1].rstrip(":= \t\n")
+    owner = re.split(r"[_ ]?(?:attitude|angle)|[\s:=]", group[1], maxsplit=1, flags=re.IGNORECASE)[0]
 
     def prefixed(name: re.Match[str]) -> str:
         again = name[0][:3].lower() in seen

@@ -75,6 +75,10 @@ def test_a_dialect_is_read_the_same_without_times_numbers_or_blank_lines(name: s
         ("2024-05-26 14:13:14 +0100", "2024-05-26T13:13:14", Zone.UTC),
         ("2024-05-26 14:13:14 UTC", "2024-05-26T14:13:14", Zone.UTC),
         ("[timestamp: 1716732794123]", "2024-05-26T14:13:14.123", Zone.UTC),
+        ("2024:05:26 14:13:14", "2024-05-26T14:13:14", Zone.LOCAL),
+        ("20240526_141314", "2024-05-26T14:13:14", Zone.LOCAL),
+        ("[date:2024-05-26][time:14:13:14]", "2024-05-26T14:13:14", Zone.LOCAL),
+        ("Date: 2024-05-26, Time: 14:13:14", "2024-05-26T14:13:14", Zone.LOCAL),
         ("05/06/2024 14:13:14", "", Zone.LOCAL),
         ("2024-05-26 13:13:14 PM", "", Zone.LOCAL),
         ("[timestamp: 33]", "", Zone.LOCAL),
@@ -167,6 +171,7 @@ def test_a_receiver_without_satellites_has_no_fix() -> None:
 def test_no_fix_is_never_a_place() -> None:
     found = read(cued(at(0, 0), at(91.5, 200), at(51.5, -0.12), "[latitude: nan] [longitude: inf] [rel_alt: 3.0]"))
     assert list(found.placed) == [False, False, True, False]
+    assert not read(cued("[latitude: 1.#QNAN0] [longitude: -1.#IND00] [rel_alt: 3.0]")).placed.any()
     assert np.isnan(found.column(Q.LATITUDE)[:2]).all()
 
 
