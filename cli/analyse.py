@@ -39,8 +39,9 @@ LooksPerSecond = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="""Look at so many frames of a second only, and fill in between: quicker, but short and faint tracks are missed,
-small faces and plates most of all. 0: go through all frames; what is to be hidden by these tracks needs that.""",
+        help="""Look at so many frames of a second only, and fill in between: several times quicker, but faint faces are
+missed, and where the camera moves boxes between two looks are off. 0: go through all frames; what is to be hidden by these
+tracks needs that.""",
     ),
 ]
 

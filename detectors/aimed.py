@@ -1,6 +1,6 @@
 """Aimed looks, for an analysis that hides nothing: faces are sought where heads of people are, plates on vehicles.
 
-A whole look for the faces of a full-HD picture costs as much as four sheets of sixteen heads each; one for plates as much
+A whole look for the faces of a full-HD picture costs as much as six sheets of sixteen heads each; one for plates as much
 as a sheet of four vehicles, on which a plate is up to three times as large. So at most looks only these are looked at, and
 once or twice a second the whole picture as well, for what belongs to nobody who was found.
 """
@@ -159,7 +159,7 @@ class AimedFaces(_AtTimes):
         return [*((head, _AROUND_HEAD) for head in heads), *((face, _AROUND_FACE) for face in lone[:room])]
 
     def _sheet(self, view: View, places: Sequence[tuple[npt.NDArray[np.float32], float]], now: Now) -> tuple[Boxes, Scores]:
-        """What is seen on all of these places, laid side by side: one look at sixteen takes as long as six at one each."""
+        """What is seen on all of these places, laid side by side: one look at sixteen takes as long as eight at one each."""
         across, down = next(shape for shape in _SHEETS if len(places) <= shape[0] * shape[1])
         sheet = np.zeros((down * _CELL, across * _CELL, 3), np.uint8)
         parts = [self._part(place, room) for place, room in places]
