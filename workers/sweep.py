@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from evidence.errors import Unavailable
+from evidence.exhibit import ExhibitId
 from evidence.steps import Step
 from storage import keys
 from storage.open import Storage
@@ -22,6 +23,8 @@ _LOCK = ".lock"
 _ORPHANED_AFTER = timedelta(days=1)
 _ORPHANS_EVERY_S = 6 * 3600.0
 _AT_ONCE = 1000
+_CATCH_UP = 100
+"""Exhibits at a time: a transaction of a second or less."""
 
 
 def waiting(storage: Storage, steps: frozenset[Step]) -> int:
@@ -57,9 +60,12 @@ class Chores:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._due = time.monotonic() + _ORPHANS_EVERY_S
+        self._behind = True
+        self._reached: ExhibitId | None = None
 
     def do(self) -> None:
         """A store or database that is down: next time."""
+        self._catch_up()
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + _ORPHANS_EVERY_S
@@ -67,6 +73,19 @@ class Chores:
             remove_orphans(self._storage, datetime.now(UTC))
         except Unavailable as exc:
             _log.warning("outputs that nobody recorded could not be looked for: %s", exc)
+
+    def _catch_up(self) -> None:
+        """Exhibits of an older release get the steps that came since: a few whenever there is nothing else to do."""
+        if not self._behind:
+            return
+        try:
+            self._reached, ready = self._storage.ledger.places.locate_missed(self._reached, _CATCH_UP)
+        except Unavailable as exc:
+            _log.warning("exhibits without places could not be looked for: %s", exc)
+            return
+        self._behind = self._reached is not None
+        if ready:
+            _log.info("%d exhibits that came before there was LOCATE wait for it now", ready)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from evidence.audit import Verb
@@ -17,20 +17,28 @@ from evidence.clock import Correction
 from evidence.errors import BadInput, Conflict
 from evidence.exhibit import Exhibit, ExhibitId, FileType
 from evidence.places import How
-from evidence.steps import SIDECARS, Step, StepRun
+from evidence.steps import SIDECARS, Priority, Step, StepRun, StepState, Wanted
 from evidence.telemetry import CERTAINTIES
 from storage.blocks import Block, read_block
 from storage.ledger.exhibits import locked_exhibit
+from storage.ledger.graph import AUTOMATIC, new_step_row
 from storage.ledger.pairing import hold_pairings, in_words, locate_again, partners
 from storage.ledger.writer import Act, Writer, clean, new_id, storable
 from storage.place_tables import clock_corrections, fixes, located, pairings, place_blocks, place_cells, telemetry_sources
+from storage.rows import exhibit_of
 from storage.stretches import stretches_of
-from storage.tables import outputs
+from storage.tables import exhibits, outputs, step_runs
 
 TRACKS = "tracks.json"
 """What TRACK calls its output with the tracks."""
 _LONGEST_WORDS = 1000
 _ROWS_AT_ONCE = 5000
+_LOCATES = (step_runs.c.step == Step.LOCATE.value, step_runs.c.exhibit_id.is_not(None))
+_PROBED = (
+    step_runs.c.step == Step.PROBE.value,
+    step_runs.c.state == StepState.DONE.value,
+    step_runs.c.exhibit_id.is_not(None),
+)
 _MOTION = ("speed_mps", "speed_error_mps", "heading_deg", "heading_error_deg")
 
 
@@ -203,6 +211,33 @@ class PlaceLedger(Writer):
             details = {**in_words(sidecar, video), "was": was.how, "ready": ready}
             self._log(connection, Act(actor.name, Verb.UNPAIRED, video.case_id, video.id, details), now)
         return len(ready)
+
+    def locate_missed(self, after: ExhibitId | None, limit: int) -> tuple[ExhibitId | None, int]:
+        """Make LOCATE ready for exhibits that came before there was that step, some at a time in the order of their ids.
+
+        Where to go on from, None: there are no more; and how many rows became ready.
+        """
+        missed = exhibits.c.id.not_in(select(step_runs.c.exhibit_id).where(*_LOCATES))
+        may_need = or_(
+            exhibits.c.file_type.in_([kind.value for kind in SIDECARS]),
+            exhibits.c.id.in_(select(step_runs.c.exhibit_id).where(*_PROBED)),
+        )
+        wanted = select(exhibits).where(missed, may_need, exhibits.c.id > (after or "")).order_by(exhibits.c.id).limit(limit)
+        with self._transaction() as (connection, now):
+            held = connection.execute(wanted.with_for_update()).all()
+            # Whoever held them before us may have made the row: asked again, now that they are ours.
+            there = select(step_runs.c.exhibit_id).where(*_LOCATES, step_runs.c.exhibit_id.in_([row.id for row in held]))
+            taken = set(connection.execute(there).scalars())
+            ready = 0
+            for exhibit in (exhibit_of(row) for row in held if row.id not in taken):
+                if exhibit.file_type not in SIDECARS and (exhibit.media is None or exhibit.media.main_video is None):
+                    continue
+                row = {**new_step_row(exhibit.id, Wanted(Step.LOCATE), AUTOMATIC, now), "priority": Priority.RERUN.value}
+                connection.execute(insert(step_runs).values(row | {"case_id": exhibit.case_id}))
+                details = {"step": Step.LOCATE.value, "why": "it came before there was this step"}
+                self._log(connection, Act(AUTOMATIC, Verb.STEP_ASKED, exhibit.case_id, exhibit.id, details), now)
+                ready += 1
+        return (held[-1].id if len(held) == limit else None), ready
 
     def correct_clock(self, actor: User, exhibit_id: ExhibitId, claim: str, correction: Correction) -> int:
         """What is to be added to a clock of this exhibit (`claim`: a source's family, or FILE_CLOCK), with its evidence.

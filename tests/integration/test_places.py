@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from evidence import earth
 from evidence.audit import Verb
@@ -25,9 +26,12 @@ from storage.index import Index, Query, Seen
 from storage.ledger import Ledger
 from storage.ledger.places import TRACKS, NewLocated, NewPlaces
 from storage.ledger.steps import NewOutput
+from storage.open import Storage
 from storage.sightings import covering, drawn
+from storage.tables import step_runs
 from tests.devices import places, rectangle, seconds, source, wandering
 from tests.factories import LEASE, Factory, track, video
+from workers.sweep import Chores
 
 HERE = (52.2, 0.12)
 
@@ -412,6 +416,29 @@ def test_what_was_seen_is_placed_and_found_by_label(make: Factory, index: Index,
         (2, "person", 5.0),
     ]
     assert [row.track_id for row in index.located(exhibit.id, labels=["person"])] == [2]
+
+
+def test_exhibits_that_came_before_there_was_the_step_are_located_some_at_a_time(
+    make: Factory, storage: Storage, index: Index, user: User, case: Case
+) -> None:
+    """As when an older release's data folder is opened: idle workers ask for what is missing, once each."""
+    films = [make.exhibit(user, case) for _ in range(3)]
+    for _ in films:
+        make.finish(make.claim(Step.PROBE), media=video())
+    beside = sidecar(make, user, case, filename="walk.gpx")
+    unread = make.exhibit(user, case)
+    with storage.engine.begin() as connection:
+        connection.execute(delete(step_runs).where(step_runs.c.step == Step.LOCATE.value))
+    reached, ready = storage.ledger.places.locate_missed(None, 2)
+    assert (reached is not None, ready) == (True, 2)
+    chores = Chores(storage)
+    for _ in range(2):
+        chores.do()
+    old = [*films, beside]
+    assert [locate_state(index, exhibit) for exhibit in old] == [StepState.READY] * 4
+    assert not [run for run in index.step_runs(unread.id) if run.step is Step.LOCATE]
+    asked = [event for event in verbs(index, Verb.STEP_ASKED) if event.get("step") == Step.LOCATE.value]
+    assert len(asked) == 4
 
 
 def test_locate_runs_again_with_the_tracks_where_there_are_places(
