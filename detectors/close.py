@@ -23,7 +23,7 @@ _WIDEST, _LEAST = 1920, 1280
 """Longer side of the picture as the tiles show it: its own, within these."""
 _OVERLAP = 48
 """Least overlap of neighbouring tiles: a small face lies whole in one of them."""
-_TILE_EVERY, _FACES_EVERY = 5, 2
+_TILE_EVERY, _FACES_EVERY = 10, 2
 """Frames from tiles to the next ones, at least, and from one look at known faces."""
 _TILES = 2
 """Tiles on one frame: with one, a full-HD picture is gone over every 36 frames, and who walks through it is missed."""
@@ -87,17 +87,17 @@ class CloseLooks:
         self._looks = looks
         self._look, self._size_wh, self._low, self._threshold = look, size_wh, low, threshold
         longest = max(size_wh)
-        self._scale = min(_WIDEST, max(_LEAST, longest)) / longest
+        self.scale = min(_WIDEST, max(_LEAST, longest)) / longest
         self.sheet_wh = sheet_wh
-        self._tile_scale = self._scale * _FITS
+        self._tile_scale = self.scale * _FITS
         self._tiles = tiles(size_wh, self.sheet_wh, self._tile_scale)
-        self.largest = _SMALL / self._scale
+        self.largest = _SMALL / self.scale
         """Longest side, in pixels of the picture, of a face that close looks are for."""
         self._tiled = self._faced = -1000
         self._known: list[_Known] = []
         self._new: list[Boxes] = []
         """Of this frame: what is seen surely for the first time."""
-        self._back = LookBack(look, size_wh, low, self._scale, looks, _BACK_APART)
+        self._back = LookBack(look, size_wh, low, self.scale, looks, _BACK_APART)
         self._number = 0
         self._next_tile = 0
 
@@ -107,7 +107,7 @@ class CloseLooks:
         """What is seen closely in this frame, after the whole look, which found `box` and `score`; and what is seen now
         on the frames before, where something is new. `regular`: a frame for close looks, and not one between."""
         self._number = now.number
-        if view.upright_size_wh != self._size_wh or min(self._size_wh) < least_side(self._scale):
+        if view.upright_size_wh != self._size_wh or min(self._size_wh) < least_side(self.scale):
             return box[:0], score[:0], []
         self._new.clear()
         close, sure = self._now(view, now, box, score) if regular else (box[:0], score[:0])
@@ -152,7 +152,7 @@ class CloseLooks:
         most = min(_MOST, surely + _FAINT)
         chosen = sorted(due, key=lambda known: (not known.sure, known.looked, -known.score))[:most]
         before = [known.box for known in chosen]
-        parts = [(view, part_around(known.box, self._scale, self._size_wh)) for known in chosen]
+        parts = [(view, part_around(known.box, self.scale, self._size_wh)) for known in chosen]
         self._looks.add("faces", shown_wh(len(parts)), self._number)
         seen = look_at_parts(self._look, parts)
         box, score = np.concatenate([found for found, _ in seen]), np.concatenate([found for _, found in seen])
@@ -191,7 +191,7 @@ class CloseLooks:
         return [known for number, known in enumerate(before) if number not in met]
 
     def _small(self, box: Boxes) -> np.ndarray:
-        small: np.ndarray = (box[:, 2:] - box[:, :2]).max(axis=1, initial=0) * self._scale <= _SMALL
+        small: np.ndarray = (box[:, 2:] - box[:, :2]).max(axis=1, initial=0) * self.scale <= _SMALL
         return small
 
 

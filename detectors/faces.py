@@ -25,6 +25,7 @@ from detectors.detector import (
     whole_look,
 )
 from detectors.network import Network
+from detectors.parts import least_side, look_at_parts, part_around, shown_wh
 from detectors.plan import Now, Record
 
 FACE = "face"
@@ -103,7 +104,9 @@ class _FaceDetector(ABC):
         self._close = CloseLooks(
             self._look_at_part, self._size_wh, self._threshold, self._sure, self.looks, self._fits[0].outer_wh
         )
-        self._between = Between(self._look_wholly, self._look_closely, self._size_wh, self._sure, self._close.largest)
+        self._between = Between(
+            self._look_wholly, self._glance, self._look_closely, self._size_wh, self._sure, self._close.largest
+        )
 
     def take(self, view: View, now: Now) -> list[Found]:
         """`detectors.detector.Patient`."""
@@ -129,6 +132,17 @@ class _FaceDetector(ABC):
     def closely(self, part: Picture) -> tuple[Boxes, Scores]:
         """A part of a picture, enlarged: boxes in pixels of the part, and what their scores are worth."""
         return self._look_at_part(part)
+
+    def _glance(self, view: View, now: Now, box: Boxes) -> Found:
+        """What is seen of some faces of any size, where they are thought to be."""
+        if view.upright_size_wh != self._size_wh or min(self._size_wh) < least_side(self._close.scale):
+            return NOTHING
+        parts = [(view, part_around(one, self._close.scale, self._size_wh)) for one in box]
+        self.looks.add("glance", shown_wh(len(parts)), now.number)
+        seen = look_at_parts(self._look_at_part, parts)
+        found, score = (np.concatenate(columns) for columns in zip(*seen, strict=True))
+        inside: Boxes = np.clip(found, 0, np.array(self._size_wh * 2)).astype(np.float32)
+        return _found(inside[score >= self._threshold], score[score >= self._threshold])
 
     def _look_at_part(self, part: Picture) -> tuple[Boxes, Scores]:
         fit = letterbox((part.shape[1], part.shape[0]), max(part.shape[:2]), padding=0)

@@ -330,14 +330,17 @@ class Follower:
         if there is None:
             return None
         place, score, origin = there
-        box = place + np.tile(self._camera[frame], 2)
-        size = np.array(self._size_wh)
-        outside = (box[2:] <= 0).any() or (box[:2] >= size).any()
+        across, down = self._camera[frame].tolist()
+        x0, y0, x1, y1 = place.tolist()
+        x0, y0, x1, y1 = x0 + across, y0 + down, x1 + across, y1 + down
+        w, h = self._size_wh
+        outside = x1 <= 0 or y1 <= 0 or x0 >= w or y0 >= h
         if outside and (frame > path.last.frame or not path.number) and origin is Origin.TRACKED:
             return None
-        low = np.clip(box[:2], 0, size - 1)
-        high = np.clip(box[2:], low + min(1.0, *size), size)
-        x0, y0, x1, y1 = (round(float(edge), 2) for edge in (*low, *high))
+        least = min(1.0, w, h)
+        x0, y0 = min(max(x0, 0.0), w - 1), min(max(y0, 0.0), h - 1)
+        x1, y1 = min(max(x1, x0 + least), w), min(max(y1, y0 + least), h)
+        x0, y0, x1, y1 = (round(float(edge), 2) for edge in (x0, y0, x1, y1))
         return TrackBox(frame, self._pts[frame], (x0, y0, x1, y1), score, origin)
 
 

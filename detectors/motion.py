@@ -6,6 +6,7 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -71,8 +72,7 @@ def size_for(size_wh: tuple[int, int]) -> tuple[int, int]:
 def between(before: Grey, after: Grey) -> Motion:
     """Two pictures of one size, in frame order. Rounded, so that what is stored is what was used."""
     h, w = before.shape
-    window = cv2.createHanningWindow((w, h), cv2.CV_32F)
-    (dx, dy), response = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), window)
+    (dx, dy), response = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), _window((w, h)))
     levels = [np.bincount(_bins(picture), minlength=_BLOCKS_WH[0] * _BLOCKS_WH[1] * _LEVELS) for picture in (before, after)]
     difference = np.abs(levels[0] - levels[1]).sum() / (2 * before.size)
     cut = bool(difference >= _CUT_DIFFERENCE and response < _CUT_RESPONSE)
@@ -81,6 +81,12 @@ def between(before: Grey, after: Grey) -> Motion:
         dx = dy = 0.0
         response = min(response, 1.0 if apart <= _STILL else 0.0)
     return Motion((round(dx / w, 6), round(dy / h, 6)), round(float(response), 4), cut)
+
+
+@cache
+def _window(size_wh: tuple[int, int]) -> npt.NDArray[np.float32]:
+    window: npt.NDArray[np.float32] = cv2.createHanningWindow(size_wh, cv2.CV_32F).astype(np.float32, copy=False)
+    return window
 
 
 def _explains(before: Grey, after: Grey, dx: float, dy: float) -> bool:

@@ -42,7 +42,7 @@ class StepState(StrEnum):
 
 ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.CANCELLED, StepState.QUARANTINED})
 
-VERSION: dict[Step, int] = {**dict.fromkeys(Step, 1), Step.LOCATE: 2, Step.DETECT: 3, Step.TRACK: 4, Step.REDACT: 2}
+VERSION: dict[Step, int] = {**dict.fromkeys(Step, 1), Step.LOCATE: 2, Step.DETECT: 4, Step.TRACK: 5, Step.REDACT: 3}
 """Raised when a step's result changes for the same input; part of the recipe."""
 
 NEEDS: dict[Step, frozenset[Step]] = {

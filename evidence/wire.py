@@ -106,6 +106,8 @@ def redaction_to_json(redaction: Redaction) -> dict[str, Any]:
             "grow": str(redaction.margin.grow),
             "before_frames": redaction.margin.before_frames,
             "after_frames": redaction.margin.after_frames,
+            # What was asked for before there was a least keeps its recipe.
+            **({"least": str(redaction.margin.least)} if redaction.margin.least else {}),
         },
         "regions": [
             {
@@ -147,7 +149,7 @@ def redaction_from_json(value: Mapping[str, Any]) -> Redaction:
         audio=AudioPolicy(value.get("audio", default.audio)),
         margin=default.margin
         if margin is None
-        else Margin(float(margin["grow"]), margin["before_frames"], margin["after_frames"]),
+        else Margin(float(margin["grow"]), margin["before_frames"], margin["after_frames"], float(margin.get("least", 0))),
         regions=tuple(regions),
         keep_tracks=frozenset(int(n) for n in value.get("keep_tracks", ())),
         only_tracks=frozenset(int(n) for n in value.get("only_tracks", ())),

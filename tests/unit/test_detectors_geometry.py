@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.boxes import suppress
-from detectors.detector import STRIDE, Use, letterbox
+from detectors.detector import STRIDE, Use, letterbox, scaled
 from detectors.yolo import Reading, read_output
 from evidence.errors import WrongWeights
 
@@ -95,3 +95,13 @@ def test_a_model_with_one_class_finds_what_its_task_says(tmp_path):
     use = Use("m", tmp_path, 640, 0.1, single_label="licence plate", renamed={"auto": "car"})
     assert use.labels(("Number_Plate",)) == ("licence plate",)
     assert use.labels(("auto", "bus")) == ("car", "bus")
+
+
+@pytest.mark.parametrize("size_wh", [(416, 234), (149, 84), (480, 270), (959, 541), (1200, 700)])
+def test_no_pixel_is_passed_over_when_a_picture_is_made_small(size_wh):
+    lit = np.zeros((540, 960, 3), np.uint8)
+    lit[200:204, 300:304] = 255
+    small = scaled(lit, size_wh)
+    assert small.shape == (size_wh[1], size_wh[0], 3)
+    share = 16 / (960 * 540)
+    assert small.mean() / 255 == pytest.approx(share, rel=0.25), "as much light as before"

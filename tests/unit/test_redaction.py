@@ -142,3 +142,11 @@ def test_a_track_with_a_hole_can_not_be_made() -> None:
         Track(1, "face", "model", Fraction(1, 25), (box(3), box(5)))
     with pytest.raises(ValueError, match="at least one"):
         Track(1, "face", "model", Fraction(1, 25), ())
+
+
+def test_a_mask_is_larger_than_a_tiny_box_by_some_pixels_at_least():
+    tiny, large = (100.0, 100.0, 110.0, 112.0), (100.0, 100.0, 200.0, 220.0)
+    for box, grown in ((tiny, (92.0, 92.0, 118.0, 120.0)), (large, (85.0, 82.0, 215.0, 238.0))):
+        track = Track(1, "face", "m", Fraction(1, 30), (TrackBox(0, 0, box, 0.9, Origin.DETECTED),))
+        (mask,) = Masks([track], Redaction()).at(0)
+        assert mask == pytest.approx(grown)
