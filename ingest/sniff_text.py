@@ -68,6 +68,7 @@ _DRONE_WORDS = re.compile(
     r"\b(?:GPS|RTK|HOME|[FG]\.PRY)\s*\(|\b(?:SrtCnt|FrameCnt|DiffTime)\b|\bBAROMETER\s*[:=(]|F/[\d.,]+, SS |\bH\.S\s+[\d-]"
     r"|\[\s*(?:latitude|longt?itude|iso|shutter|rel_alt|abs_alt|gb_yaw|gb_pitch|drone_yaw|focal_len)\s*[:=\s]"
     r"|\blat(?:itude)?[\"']?\s*[:=\uff1a]?\s*[\"']?[+-]?\d{1,2}[.,]\d{3}|\b[NS]\s?:?\s?\d{1,2}[.,]\d{3}|\d[.,]\d{3,}\s?°?\s?[NS]\b"
+    r"|\bGPS\b[^\n\d]{0,24}\d{1,3}[.,]\d{4}|\blat(?:itude)?\W{0,4}\d{1,2}\s?[\u00b0\u00ba]"
     r"|\b(?:latitude|longt?itude|rel_alt|abs_alt|g(?:b|imbal)_(?:yaw|pitch))[\"']?\s*[:=]",
     re.IGNORECASE,
 )
