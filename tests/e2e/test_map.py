@@ -53,6 +53,9 @@ def flown(stack: Stack, browser: Browser, people: dict[str, str]) -> Flown:
     page.goto(case_path)
     for tag in page.locator(".app-card .govuk-tag").all():
         expect(tag).not_to_have_text("Working", timeout=WORK_S * 1000)
+    # The map came, and grew, with the steps that ended: the page was not loaded again.
+    expect(page.locator(".app-ways li")).to_have_count(2)
+    expect(page.locator("[data-map-case]")).to_have_attribute("data-state", "drawn", timeout=20_000)
     context.close()
     assert not watch.wrong, watch.wrong
     return Flown(case_path, *paths)
@@ -91,6 +94,28 @@ def at_second(page: Page, seconds: float, slack: float = 0.05) -> None:
     )
 
 
+def frame_shown(page: Page) -> tuple[float, float]:
+    """The time of the frame that the player shows, and of the one after it: as the browser decoded them."""
+    first: float
+    second: float
+    first, second = page.evaluate(
+        """async () => {
+            const film = document.querySelector('video');
+            const frame = (at) => new Promise((told) => {
+                film.requestVideoFrameCallback((_, { mediaTime }) => told(mediaTime));
+                film.currentTime = at;
+            });
+            const here = film.currentTime;
+            const shown = await frame(here);
+            let next = shown;
+            for (let at = here; next <= shown; ) next = await frame((at += 0.005));
+            await frame(here);
+            return [shown, next];
+        }"""
+    )
+    return first, second
+
+
 def test_a_click_on_the_way_takes_the_player_there(browse: Browse, flown: Flown) -> None:
     seat = browse("dc1")
     frame = opened(seat, flown.karma)
@@ -118,6 +143,49 @@ def test_the_camera_follows_the_player(browse: Browse, flown: Flown) -> None:
         assert abs(box["y"] + box["height"] / 2 - y) < 3
     page.locator('[data-row="claimed"] summary').click()
     expect(page.locator('[data-row="claimed"] [data-text]')).to_contain_text(fix["claimed"].replace("T", " "))
+
+
+def test_between_two_fixes_the_camera_stands_between_them_and_says_so(browse: Browse, flown: Flown) -> None:
+    seat = browse("dc1")
+    opened(seat, flown.karma)
+    page = seat.page
+    one, next_one = fixes_of(page, flown.karma)[5:7]
+    middle = {name: (one[name] + next_one[name]) / 2 for name in ("at_s", "lat", "lon")}
+    page.evaluate("(at) => { document.querySelector('video').currentTime = at; }", middle["at_s"])
+    expect(page.locator('[data-row="place"] [data-text]')).to_contain_text(f"{middle['lat']:.6f}")
+    expect(page.locator('[data-row="place"]')).to_contain_text("Estimated")
+    expect(page.locator('[data-row="flags"] [data-text]')).to_contain_text("Between two fixes, not from the file")
+    expect(page.locator(".app-map__camera--between")).to_be_visible()
+    box = page.locator(".app-map__camera").bounding_box()
+    assert box is not None
+    x, y = pixel(page, middle["lon"], middle["lat"])
+    assert abs(box["x"] + box["width"] / 2 - x) < 3
+    assert abs(box["y"] + box["height"] / 2 - y) < 3
+    page.evaluate("(at) => { document.querySelector('video').currentTime = at; }", one["at_s"])
+    expect(page.locator('[data-row="place"]')).to_contain_text("Measured")
+    expect(page.locator('[data-row="flags"]')).to_be_hidden()
+
+
+def test_while_it_plays_the_map_moves_with_the_picture(browse: Browse, flown: Flown) -> None:
+    """More places in a second than there are fixes."""
+    seat = browse("dc1")
+    opened(seat, flown.karma)
+    places = seat.page.evaluate(
+        """async () => {
+            const film = document.querySelector('video');
+            film.muted = true;
+            film.currentTime = 4;
+            await film.play();
+            const seen = new Set();
+            while (film.currentTime < 6 && !film.ended) {
+                await new Promise(requestAnimationFrame);
+                seen.add(document.querySelector('.app-map__camera').parentElement.style.transform);
+            }
+            film.pause();
+            return seen.size;
+        }"""
+    )
+    assert places > 4
 
 
 def test_what_else_filmed_the_spot_is_one_click_away(browse: Browse, flown: Flown) -> None:
@@ -190,6 +258,8 @@ def test_a_drawn_rectangle_gives_the_right_seconds(browse: Browse, flown: Flown)
     found.get_by_role("link").first.click()
     expect(page).to_have_url(re.compile(rf"{flown.karma}\?at="))
     at_second(page, inside[0]["at_s"])
+    shown, later = frame_shown(page)
+    assert shown <= inside[0]["at_s"] + 0.001 < later
 
 
 def test_a_clicked_point_finds_what_had_it_in_the_picture(browse: Browse, flown: Flown) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -18,7 +20,7 @@ from web import actions
 from web.context import Context, asks
 from web.exhibit_view import StepLine
 from web.overview import may_for_some
-from web.pages.cards import API, card, share_of, working
+from web.pages.cards import API, Card, card, share_of, working
 from web.pages.rendering import back_to, fragment, page, parts, sentence
 from web.pages.ways import ways_of
 from web.signin import Ctx, Who
@@ -100,10 +102,22 @@ def show_case(request: Request, context: Ctx, who: Who, case_id: str) -> Respons
 def case_parts(context: Ctx, who: Who, case_id: str) -> Response:
     """What changes on a case's page while work goes on."""
     seen = _seen(context, who, case_id)
-    html = {"exhibits": fragment("parts/cards.html", **seen)}
+    seen |= _map_seen(context, who, seen["cards"])
+    html = {"exhibits": fragment("parts/cards.html", **seen), "where": fragment("parts/case_map.html", **seen)}
     if seen["may_export"]:
         html["exports"] = fragment("parts/exports.html", **seen)
-    return parts(not (seen["working"] or seen["exporting"]), {}, **html)
+    return parts(not (seen["working"] or seen["exporting"]), {"where": seen["ways_version"]}, **html)
+
+
+def _map_seen(context: Context, who: SignedIn, cards: Sequence[Card]) -> dict[str, Any]:
+    """The ways of its exhibits; the version changes with them, and not while other steps go on."""
+    ways = ways_of(context, who, [one.exhibit for one in cards])
+    return {
+        "ways": ways,
+        "ways_version": sha256(repr(ways).encode()).hexdigest()[:16],
+        "map_tiles": context.settings.map_tiles,
+        "map_attribution": context.settings.map_attribution,
+    }
 
 
 def _seen(context: Context, who: SignedIn, case_id: str) -> dict[str, Any]:
@@ -156,10 +170,8 @@ def _show(
         form=form or {"member": ""},
         errors=errors or {},
         hint=hint,
-        ways=ways_of(context, who, [one.exhibit for one in things["cards"]]),
-        map_tiles=context.settings.map_tiles,
-        map_attribution=context.settings.map_attribution,
         **things,
+        **_map_seen(context, who, things["cards"]),
     )
 
 

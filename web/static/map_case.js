@@ -7,7 +7,20 @@ import { tell } from "/static/map_words.js";
 const CLICK_PX = 14;
 const PASS_S = 5;
 
+let drawn = null; // The map in the page now, and whether somebody moved it.
+
 async function start() {
+  document.addEventListener("exhibit:replaced", (event) => {
+    if (event.target.dataset.part === "where") show();
+  });
+  await show();
+}
+
+async function show() {
+  const before = drawn;
+  const kept = before?.moved ? { center: before.map.getCenter(), zoom: before.map.getZoom() } : null;
+  before?.map.remove(); // Of the part that was replaced: browsers give a page few graphics contexts.
+  drawn = null;
   const frame = document.querySelector("[data-map-case]");
   if (!frame) return;
   const note = document.querySelector("[data-map-note]");
@@ -16,8 +29,17 @@ async function start() {
   const map = area ? await openMap(frame, { bounds: area, name: `Map of the ways of ${frame.dataset.name}. The exhibits are listed below.` }) : null;
   if (failed.length) tell(note, `Not on the map, as the server did not answer: ${failed.join(", ")}.`);
   else if (area && !map) tell(note, "This browser can’t draw maps (it has no WebGL). The exhibits are listed below.");
+  if (!frame.isConnected) {
+    map?.remove(); // Replaced again meanwhile.
+    return;
+  }
   frame.dataset.state = map ? "drawn" : "words";
   if (!map) return;
+  drawn = { map, moved: Boolean(kept) };
+  if (kept) map.jumpTo(kept);
+  map.on("movestart", (event) => {
+    if (event.originalEvent) drawn.moved = true;
+  });
   addLayers(map, ["get", "colour"]);
   drawWays(map, known);
   map.on("click", ({ point: at }) => found(map, known, at));

@@ -1,12 +1,14 @@
 // The map of one exhibit: its way, what the picture shows of the ground, what was located; in step with the player, both ways.
 import { seek } from "/static/player.js";
-import { BADGES, atMoment, collection, ellipse, extent, flagged, footprint, hasPlace, point, sight, way } from "/static/map_shapes.js";
+import { BADGES, collection, ellipse, extent, fixAt, flagged, footprint, hasPlace, point, printAt, sight, way } from "/static/map_shapes.js";
 import { mainFixes } from "/static/map_ways.js";
 import { read, tell } from "/static/map_words.js";
 
 const CLICK_PX = 22;
 const ANOTHER_PASS_S = 5;
 const NEAR_S = 2;
+const WORDS_EVERY_S = 0.2; // While it plays: figures that change with every picture can't be read.
+const GROUND_EVERY_MS = 60;
 const UNKNOWN_AFTER_S = 5; // Further from any fix than this, the player's moment has no place.
 
 let shown = null; // What `show` made of the frame that stands in the page now.
@@ -76,13 +78,6 @@ function moment(frame) {
   return film && film.readyState ? film.currentTime - offset : 0;
 }
 
-function nearest(items, at) {
-  if (!items.length) return null;
-  const index = atMoment(items, at);
-  const [one, next] = [items[index], items[index + 1]];
-  return next && Math.abs(next.at_s - at) < Math.abs(one.at_s - at) ? next : one;
-}
-
 /** The lines beside the map that say where the player's moment is. */
 class Words {
   constructor(frame, places) {
@@ -92,16 +87,17 @@ class Words {
 
   follow() {
     const at = moment(this.frame);
-    const fix = nearest(this.places.fixes, at);
-    const known = fix && Math.abs(fix.at_s - at) <= UNKNOWN_AFTER_S ? fix : null;
-    const print = nearest(this.places.footprints, at);
-    const near = print && Math.abs(print.at_s - at) <= UNKNOWN_AFTER_S ? print : null;
-    if (this.board && (known !== this.fix || near !== this.print)) {
-      fill(this.board, known, near);
-      others(known, near);
+    if (at === this.at) return this.last;
+    const fix = fixAt(this.places.fixes, at, UNKNOWN_AFTER_S);
+    const print = printAt(this.places.footprints, at, UNKNOWN_AFTER_S);
+    const resting = player()?.paused ?? true;
+    if (this.board && (resting || !(Math.abs(at - this.told) < WORDS_EVERY_S))) {
+      fill(this.board, fix, print);
+      others(fix, print);
+      this.told = at;
     }
-    Object.assign(this, { fix: known, print: near });
-    return { fix: known, print: near };
+    Object.assign(this, { at, last: { fix, print } });
+    return this.last;
   }
 }
 
@@ -129,11 +125,14 @@ class Shown {
       this.marker.at(fix && hasPlace(fix) ? fix : null);
       if (fix && hasPlace(fix) && !this.map.isMoving() && !this.map.getBounds().contains([fix.lon, fix.lat])) this.map.panTo([fix.lon, fix.lat], { animate: false });
     }
-    if (print !== this.before.print) {
+    const now = performance.now();
+    if (print !== this.before.print && (!print?.between || (player()?.paused ?? true) || !(now - this.drawn < GROUND_EVERY_MS))) {
+      this.drawn = now;
       this.map.getSource("footprint").setData(collection(footprint(print)));
       this.map.getSource("sight").setData(collection(sight(print)));
+      this.before.print = print;
     }
-    this.before = { fix, print };
+    this.before.fix = fix;
     this.frame.dataset.at = String(moment(this.frame).toFixed(3));
     if (this.filter?.elements.near?.checked) this.draw();
   }
@@ -249,8 +248,9 @@ function fill(board, fix, print) {
     for (const one of BADGES) board.querySelector(`[data-row="${name}"] [data-badge="${one}"]`).hidden = one !== certainty;
   };
   const placed = fix && hasPlace(fix);
+  const between = placed && (fix.between || flagged(fix, "interpolated"));
   put("place", placed ? `${number(fix.lat, 6)}, ${number(fix.lon, 6)}${fix.accuracy_m != null ? ` ±${NBSP}${number(fix.accuracy_m, 1)}${NBSP}m` : ""}` : "No fix at this moment");
-  badge("place", placed ? (flagged(fix, "interpolated") ? "estimated" : fix.certainty) : null);
+  badge("place", placed ? (between ? "estimated" : fix.certainty) : null);
   const heights = [
     fix?.height_takeoff_m != null ? `${number(fix.height_takeoff_m, 1)} m above take-off` : "",
     fix?.height_sea_m != null ? `${number(fix.height_sea_m, 1)} m above sea level` : "",
@@ -268,7 +268,8 @@ function fill(board, fix, print) {
   const middle = print?.centre ? [`Its middle within ${within}`, print.corners ? "" : "its edges are not known"] : print?.why ? ["Not known"] : [];
   put("ground", [...middle, print?.why].filter(Boolean).join("; "));
   badge("ground", print?.centre ? print.certainty : null);
-  const flags = (fix?.flags ?? []).map((flag) => FLAGS[flag.toLowerCase().replace(/\W/g, "_")]).filter(Boolean);
+  const names = (fix?.flags ?? []).map((flag) => flag.toLowerCase().replace(/\W/g, "_"));
+  const flags = [...new Set(between ? [...names, "interpolated"] : names)].map((name) => FLAGS[name]).filter(Boolean);
   put("flags", flags.join("; "));
 }
 

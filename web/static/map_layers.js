@@ -64,6 +64,7 @@ export function camera(map) {
         there = false;
         return;
       }
+      svg.classList.toggle("app-map__camera--between", Boolean(fix.between));
       marker.setLngLat([fix.lon, fix.lat]).setRotation(fix.yaw ?? 0);
       arrow.setAttribute("visibility", fix.yaw == null ? "hidden" : "visible");
       ring.setAttribute("visibility", fix.yaw == null ? "visible" : "hidden");

@@ -2,6 +2,8 @@
 
 const EARTH_M = 6371008.8;
 const GAP_S = 10; // Fixes further apart are not joined by a line: nobody said where it was between them.
+const JOINED_S = 3; // As on the server: between fixes further apart nothing is filled in.
+const EXACT_S = 0.02; // A frame of 50 a second: that close to a fix it is that fix.
 const RING_POINTS = 48;
 export const BADGES = ["measured", "derived", "estimated"];
 
@@ -54,6 +56,49 @@ export function way(fixes, properties = {}) {
   end();
   return lines;
 }
+
+/** Where it was at a moment between two of these that are near enough, on the straight line; else at the nearest, or null.
+ *
+ * `between` says that nobody wrote it: angles go the short way round, all else is the nearest fix's.
+ */
+export function fixAt(fixes, at, unknownAfter) {
+  const found = pairAt(fixes, at);
+  if (!found) return null;
+  const { one, next, share, near } = found;
+  if (share && hasPlace(one) && hasPlace(next) && !flagged(next, "jump")) {
+    const lon = one.lon + share * short(next.lon - one.lon);
+    const yaw = one.yaw == null || next.yaw == null ? near.yaw : one.yaw + share * short(next.yaw - one.yaw);
+    return { ...near, lat: one.lat + share * (next.lat - one.lat), lon, yaw, between: true };
+  }
+  return Math.abs(near.at_s - at) <= unknownAfter ? near : null;
+}
+
+/** What the picture showed of the ground at a moment, in the same way. */
+export function printAt(prints, at, unknownAfter) {
+  const found = pairAt(prints, at);
+  if (!found) return null;
+  const { one, next, share, near } = found;
+  if (share && one.corners && next.corners) {
+    const mixed = (a, b) => (a && b ? [a[0] + share * (b[0] - a[0]), a[1] + share * short(b[1] - a[1])] : null);
+    const corners = one.corners.map((corner, index) => mixed(corner, next.corners[index]));
+    return { ...near, corners, centre: mixed(one.centre, next.centre), camera: mixed(one.camera, next.camera), between: true };
+  }
+  return Math.abs(near.at_s - at) <= unknownAfter ? near : null;
+}
+
+/** The two items around a moment, and how far it lies from the first to the second: 0 at either, or where they are too far apart. */
+function pairAt(items, at) {
+  if (!items.length) return null;
+  const index = atMoment(items, at);
+  const [one, next] = [items[index], items[index + 1]];
+  const span = next ? next.at_s - one.at_s : 0;
+  const share = span > 0 ? (at - one.at_s) / span : 0;
+  const near = share > 0.5 ? next : one;
+  const exact = Math.min(Math.abs(one.at_s - at), Math.abs((next ?? one).at_s - at)) < EXACT_S;
+  return { one, next, near, share: exact || share < 0 || span > JOINED_S ? 0 : share };
+}
+
+const short = (degrees) => degrees - 360 * Math.round(degrees / 360);
 
 export function footprint(print) {
   if (!print?.corners) return [];
