@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import BadInput, IntegrityError, UnsupportedMedia
-from evidence.telemetry import Family, Quantity
+from evidence.telemetry import Family, Quantity, Telemetry
 from media import container as containers
-from media.telemetry import quicktime
-from media.telemetry.read import read
 
 _KEYS = re.compile(r"location|gps|latitude|longitude|xyz|geo", re.IGNORECASE)
 _MARKS = {
@@ -38,7 +36,7 @@ def traces(path: Path) -> list[str]:
     """In plain words, every trace of a place in an MP4 file that this program wrote; each kind once."""
     found = list(_in_container(path))
     with suppress(BadInput):  # what reads telemetry finds none
-        found += [f"{source.family.value}: {len(source)} fixes" for source in read(path) if source.placed.any()]
+        found += [f"{source.family.value}: {len(source)} fixes" for source in _sources(path) if source.placed.any()]
     found += [words for mark, words in _MARKS.items() if any(mark in header for header in _headers(path))]
     return list(dict.fromkeys(found))
 
@@ -55,7 +53,7 @@ def kept(path: Path) -> Kept | None:
     """What a recording says of where it was filmed, as one place: its header's, else where its telemetry begins. None where
     it says nothing; its height is left out, as what it is above isn't known."""
     with suppress(BadInput):
-        sources = sorted(read(path), key=lambda source: source.family is not Family.QUICKTIME)
+        sources = sorted(_sources(path), key=lambda source: source.family is not Family.QUICKTIME)
         for source in sources:
             rows = source.placed.nonzero()[0]
             if len(rows):
@@ -81,6 +79,8 @@ def require(path: Path, asked: Kept | None) -> dict[str, Any]:
 
 
 def _is_there(path: Path, asked: Kept) -> bool:
+    from media.telemetry import quicktime
+
     place = quicktime.iso_6709(asked.iso_6709)
     try:
         said = quicktime.read(path)
@@ -99,6 +99,14 @@ def require_none(path: Path) -> dict[str, list[str]]:
             hint="This is a fault of the program: please report it. Nothing was written.",
         )
     return {"found": []}
+
+
+def _sources(path: Path) -> list[Telemetry]:
+    """Raises: BadInput."""
+    # Only when asked: the readers take a moment and 20 MB to load, and a copy is looked at when its frames are let go.
+    from media.telemetry.read import read
+
+    return read(path)
 
 
 def _in_container(path: Path) -> Iterator[str]:

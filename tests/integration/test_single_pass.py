@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -165,6 +167,24 @@ def test_in_a_child_it_leaves_the_copy_its_tracks_and_its_report(params: dict[st
     assert sorted(p.name for p in out.iterdir()) == ["doubts.json", "redacted.mp4", "report.json", "tracks.json"]
     assert json.loads((out / "report.json").read_text()) == report
     assert told[-1] == (30, 30)
+
+
+def test_what_it_has_no_use_for_is_not_loaded(params: dict[str, Any], tmp_path: Path) -> None:
+    """PyTorch and Arrow are never loaded, the readers of telemetry only for the finished copy: each would take more memory
+    than many frames of full HD."""
+    clip = pan_clip(tmp_path / "clip.mp4", frames=12)
+    code = (
+        "import json, sys, pathlib, workers.tasks.single_pass as task; before = set(sys.modules)\n"
+        "paths = [pathlib.Path(word) for word in sys.argv[1:]]\n"
+        "task.run({'original': paths[0]}, json.load(sys.stdin), paths[1], lambda done, total: None)\n"
+        "print(json.dumps([sorted(before), sorted(sys.modules)]))"
+    )
+    command = [sys.executable, "-c", code, str(clip), str(tmp_path)]
+    said = subprocess.run(command, input=json.dumps(params), capture_output=True, text=True, check=True).stdout
+    at_first, in_the_end = map(set, json.loads(said.splitlines()[-1]))
+    assert not {"pyproj", "media.telemetry.read"} & at_first
+    assert "openvino" in in_the_end
+    assert not {"torch", "ultralytics", "pyarrow"} & in_the_end
 
 
 def test_where_little_is_to_be_hidden_copying_is_left_to_the_steps(params: dict[str, Any], tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ from detectors.detector import Detector, Found, Patient, View
 from detectors.load import described, load, with_tiles
 from detectors.motion import Motion, Watch, recorded, size_for
 from detectors.plan import Now
-from detectors.table import SegmentSeen, write_raw
 from detectors.tiled import Asked
 from evidence.ports import Progress
 from evidence.track import Detections
@@ -58,6 +57,8 @@ busy."""
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
+    from detectors.table import SegmentSeen, write_raw  # Here: SINGLE_PASS has no use for Arrow's 30 MB.
+
     segment = params["segment"]
     look, seen, reader = _looked(inputs["original"], params, progress)
     damage = {"count": reader.damage.count, "entries": reader.damage.entries}
