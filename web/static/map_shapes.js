@@ -68,7 +68,7 @@ export function fixAt(fixes, at, unknownAfter) {
   if (share && hasPlace(one) && hasPlace(next) && !flagged(next, "jump")) {
     const lon = one.lon + share * short(next.lon - one.lon);
     const yaw = one.yaw == null || next.yaw == null ? near.yaw : one.yaw + share * short(next.yaw - one.yaw);
-    return { ...near, lat: one.lat + share * (next.lat - one.lat), lon, yaw, between: true };
+    return { ...near, accuracy_m: null, lat: one.lat + share * (next.lat - one.lat), lon, yaw, between: true };
   }
   return Math.abs(near.at_s - at) <= unknownAfter ? near : null;
 }
