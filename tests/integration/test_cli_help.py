@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -68,15 +67,12 @@ def test_the_table_says_what_the_command_says(line: object) -> None:
     assert first.split(". ")[0].rstrip(".") == line.summary.rstrip(".")
 
 
-def test_the_first_page_is_quick_and_loads_no_engine() -> None:
+def test_the_first_page_loads_no_engine() -> None:
     loaded = "import sys, cli.main\ntry: cli.main.run(['--help'])\nexcept SystemExit: print('LOADED', *sys.modules)"
-    began = time.monotonic()
     page = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
-    took = time.monotonic() - began
     modules = set(page.partition("LOADED")[2].split())
     assert not modules & {"torch", "openvino", "av", "cv2", "ultralytics", "sqlalchemy", "fastapi", "minio", "rq", "httpx"}
     assert all(f" {line.name} " in page for line in COMMANDS)
-    assert took < 3, "half a second on a quiet machine"
 
 
 def test_what_goes_wrong_is_a_sentence_and_a_hint_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
