@@ -53,6 +53,7 @@ POST   /exhibits/{exhibit}/steps/proxy/retry     nfn      nfy           nfy     
 POST   /exhibits/{exhibit}/steps/proxy/cancel    nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/redactions            nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/redactions/{draft}/findings/1/accept nfn nfy nfy         nnn      nfy
+POST   /exhibits/{exhibit}/redactions/{draft}/findings/1/reopen nfn nfy nfy         nnn      nfy
 POST   /exhibits/{exhibit}/clips                 nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/pair                  nfn      nfy           nfy         nnn      nfy
 POST   /exhibits/{exhibit}/unpair                nfn      nfy           nfy         nnn      nfy
@@ -72,6 +73,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /cases/{case}": {"urgent": True},
     "POST /exhibits/{exhibit}/redactions": {"what": ["faces"]},
     "POST /exhibits/{exhibit}/redactions/{draft}/findings/1/accept": {"reason": "a poster"},
+    "POST /exhibits/{exhibit}/redactions/{draft}/findings/1/reopen": {"reason": "no poster after all"},
     "POST /exhibits/{exhibit}/clock": {"claim": "file", "offset_s": 1, "error_s": 1, "words": "the station's clock"},
     "POST /exhibits/{exhibit}/clips": {"from": "0.5", "to": "1.0", "source": "original"},
 }
@@ -247,7 +249,7 @@ def test_the_denial_names_the_act_that_the_route_declares(world: World) -> None:
                     body = {"from": "0", "to": "1"}
                 if path.endswith(("/pair", "/unpair")):
                     body = {"other": "x"}
-                if path.endswith("/accept"):
+                if path.endswith(("/accept", "/reopen")):
                     body = {"reason": "a poster"}
                 if path.endswith("/clock") and method == "POST":
                     body = BODIES["POST /exhibits/{exhibit}/clock"]
