@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,12 @@ def write(model: openvino.Model, place: Path, precision: str | None = None) -> N
     openvino.save_model(model, place, compress_to_fp16=False)
 
 
+@lru_cache(maxsize=4)
+def _read(path: Path, written_ns: int) -> openvino.Model:  # noqa: ARG001 - a file written anew is read anew
+    """One copy for all the input sizes in which a model runs: they share its weights."""
+    return runtime().read_model(path)
+
+
 class Network:
     """Takes a whole RGB picture of exactly `input_wh`, gives its outputs by name.
 
@@ -46,7 +52,7 @@ class Network:
         self, path: Path, input_wh: tuple[int, int], *, scale: float = 1.0, bgr: bool = False, threads: int = 1
     ) -> None:
         try:
-            model = runtime().read_model(path)
+            model = _read(path, path.stat().st_mtime_ns).clone()
             eight_bits = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
             asked = {"INFERENCE_PRECISION_HINT": _asked(model)} if model.has_rt_info(list(_PRECISION)) else {}
             width, height = input_wh
@@ -66,7 +72,7 @@ class Network:
                 "CPU",
                 {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, **asked},
             )
-        except RuntimeError as exc:
+        except (RuntimeError, OSError) as exc:
             raise WrongWeights(f"{path.name} can't be run as a network: {str(exc).splitlines()[0][:200]}") from exc
         self.input_wh = input_wh
         floats = str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
