@@ -23,7 +23,7 @@ _WIDEST, _LEAST = 1920, 1280
 """Longer side of the picture as the tiles show it: its own, within these."""
 _OVERLAP = 48
 """Least overlap of neighbouring tiles: a small face lies whole in one of them."""
-_TILE_EVERY, _FACES_EVERY = 10, 2
+_TILE_EVERY, _FACES_EVERY = 5, 2
 """Frames from tiles to the next ones, at least, and from one look at known faces."""
 _TILES = 2
 """Tiles on one frame: with one, a full-HD picture is gone over every 36 frames, and who walks through it is missed."""

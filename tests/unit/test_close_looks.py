@@ -98,7 +98,7 @@ def test_what_is_gone_is_given_up():
     watched = CloseLooks(find_dots, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
     for n in range(40):
         watched.at(gone, at(n), *nothing)
-    assert [(line["look"], line["count"]) for line in record.to_json()] == [("tile", 8)], "nothing is known: tiles only"
+    assert [(line["look"], line["count"]) for line in record.to_json()] == [("tile", 16)], "nothing is known: tiles only"
 
 
 def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
