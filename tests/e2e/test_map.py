@@ -101,10 +101,21 @@ def frame_shown(page: Page) -> tuple[float, float]:
     first, second = page.evaluate(
         """async () => {
             const film = document.querySelector('video');
-            const frame = (at) => new Promise((told) => {
+            const wait = (ms) => new Promise((done) => setTimeout(done, ms, null));
+            const presented = (at) => new Promise((told) => {
                 film.requestVideoFrameCallback((_, { mediaTime }) => told(mediaTime));
                 film.currentTime = at;
             });
+            const frame = async (at) => {
+                // A frame that is shown already is not presented again: go away from it, and back.
+                for (let turn = 0; turn < 5; turn += 1) {
+                    const told = await Promise.race([presented(at), wait(1500)]);
+                    if (told !== null) return told;
+                    film.currentTime = at + 0.5;
+                    await wait(300);
+                }
+                throw new Error('no frame is presented');
+            };
             const here = film.currentTime;
             const shown = await frame(here);
             let next = shown;
