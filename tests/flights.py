@@ -54,8 +54,9 @@ def landing(lat: float, lon: float, height: float, ned: Floats) -> tuple[float, 
         found = _FROM_ECEF.transform(x, y, z)
         return float(found[0]), float(found[1]), float(found[2])
 
-    # A ray that dips is nearest to the ground where it has come as far as the earth's radius times its dip.
-    near, far = 0.0, 6.4e6 * float(ned[2])
+    # A ray that dips lies deepest where it has come as far as the earth's radius times its dip; near the earth's middle
+    # pyproj's heights mean nothing.
+    near, far = 0.0, min(6.4e6 * float(ned[2]), 5e6)
     if far <= 0 or place(far)[2] > 0:
         return None
     for _ in range(80):
