@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from detectors.boxes import suppress
 from detectors.detector import NOTHING, Boxes, Detector, Found, Picture, Scores, View, whole_look
-from detectors.parts import Part
+from detectors.parts import Part, square_around
 from detectors.plan import Now, Record
 from detectors.plates import Plates
 from evidence.heads import FACE, PERSON, head_of
@@ -180,13 +180,7 @@ class AimedFaces(_AtTimes):
     def _part(self, place: npt.NDArray[np.float32], room: float) -> Part:
         """The square that is shown, enlarged as much as helps at most."""
         longest = float((place[2:] - place[:2]).max())
-        side = min(max(round(room * longest), round(_CELL / _ENLARGED)), *self._size_wh)
-        middle = (place[:2] + place[2:]) / 2
-        x, y = (
-            int(min(max(0, round(float(at) - side / 2)), most - side))
-            for at, most in zip(middle, self._size_wh, strict=True)
-        )
-        return x, y, x + side, y + side
+        return square_around(place, max(round(room * longest), round(_CELL / _ENLARGED)), self._size_wh)
 
     def _meet(self, box: Boxes) -> None:
         before, self._known = self._known, []

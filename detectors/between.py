@@ -17,6 +17,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from detectors.boxes import middles_apart
 from detectors.detector import NOTHING, Boxes, Found, View
 from detectors.plan import Now, Stride
 
@@ -163,7 +164,7 @@ class Between:
         if not len(before):
             return True
         share = (middle.now.number - one.now.number) / (other.now.number - one.now.number)
-        partner = after[_apart(before, after).argmin(axis=1)]
+        partner = after[middles_apart(before, after).argmin(axis=1)]
         box = (before + (partner - before) * np.float32(share)).astype(np.float32)
         seen = self._glance(middle.view, middle.now, box)
         if not _near(box, seen.box_xyxy[seen.score >= self._sure], _OFF).any(axis=1).all():
@@ -177,17 +178,10 @@ def _moved(one: _Frame, other: _Frame) -> npt.NDArray[np.float32]:
     return np.tile(other.camera - one.camera, 2).astype(np.float32)
 
 
-def _apart(some: Boxes, others: Boxes) -> npt.NDArray[np.float32]:
-    """How far the middles lie apart along the longer way. Shape: (n, 4), (m, 4) to (n, m)."""
-    middles = some[:, None, :2] + some[:, None, 2:] - others[None, :, :2] - others[None, :, 2:]
-    apart: npt.NDArray[np.float32] = np.abs(middles / 2).max(axis=2, initial=0)
-    return apart
-
-
 def _near(some: Boxes, others: Boxes, most: float = _NEAR) -> npt.NDArray[np.bool_]:
     """Which may be the same thing: `most` sides apart. Shape: (n, 4), (m, 4) to (n, m)."""
     sides, other_sides = ((box[:, 2:] - box[:, :2]).max(axis=1, initial=0) for box in (some, others))
     smaller = np.minimum(sides[:, None], other_sides[None])
     larger = np.maximum(sides[:, None], other_sides[None])
-    near: npt.NDArray[np.bool_] = (_apart(some, others) <= most * smaller) & (larger <= _LIKE * smaller)
+    near: npt.NDArray[np.bool_] = (middles_apart(some, others) <= most * smaller) & (larger <= _LIKE * smaller)
     return near

@@ -21,6 +21,15 @@ def overlaps(some: npt.NDArray[np.floating[Any]], others: npt.NDArray[np.floatin
     return result
 
 
+def middles_apart(
+    some: npt.NDArray[np.floating[Any]], others: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.floating[Any]]:
+    """How far the middles of every pair of boxes lie apart, along the longer way. Shape: (n, 4), (m, 4) to (n, m)."""
+    middles = (some[:, None, :2] + some[:, None, 2:] - others[None, :, :2] - others[None, :, 2:]) / 2
+    apart: npt.NDArray[np.floating[Any]] = np.abs(middles).max(axis=2, initial=0)
+    return apart
+
+
 def suppress(
     box_xyxy: npt.NDArray[np.float32], score: npt.NDArray[np.float32], group: npt.NDArray[np.int64], iou: float, most: int
 ) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.boxes import suppress
+from detectors.boxes import middles_apart, suppress
 from detectors.detector import Boxes, Picture, Scores, View
 from detectors.look_back import Earlier, LookBack
 from detectors.parts import least_side, look_at_parts, part_around, shown_wh
@@ -208,7 +208,6 @@ def tiles(size_wh: tuple[int, int], sheet_wh: tuple[int, int], scale: float) -> 
 
 def _apart(one: Boxes, other: Boxes) -> np.ndarray:
     """How far the middles lie apart, by the larger one's longer side. Shape: (n, 4), (m, 4) to (n, m)."""
-    middles = (one[:, None, :2] + one[:, None, 2:] - other[None, :, :2] - other[None, :, 2:]) / 2
     sides = [np.maximum(1, (box[:, 2:] - box[:, :2]).max(axis=1, initial=1)) for box in (one, other)]
-    away: np.ndarray = np.abs(middles).max(axis=2, initial=0) / np.maximum(sides[0][:, None], sides[1][None, :])
+    away: np.ndarray = middles_apart(one, other) / np.maximum(sides[0][:, None], sides[1][None, :])
     return away

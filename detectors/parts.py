@@ -27,7 +27,12 @@ Part = tuple[int, int, int, int]
 def part_around(box: npt.NDArray[Any], scale: float, size_wh: tuple[int, int]) -> Part:
     """The square around a box that a part shows, inside a picture of `size_wh`. `scale`: of the tiles."""
     longest = float((box[2:] - box[:2]).max())
-    side = min(round(max(least_side(scale), _ROOM * longest)), *size_wh)
+    return square_around(box, round(max(least_side(scale), _ROOM * longest)), size_wh)
+
+
+def square_around(box: npt.NDArray[Any], side: int, size_wh: tuple[int, int]) -> Part:
+    """The square of this side around a box's middle, moved inside a picture of `size_wh`, and no larger than that."""
+    side = min(side, *size_wh)
     middle = (box[:2] + box[2:]) / 2
     x, y = (int(min(max(0, round(float(at) - side / 2)), whole - side)) for at, whole in zip(middle, size_wh, strict=True))
     return x, y, x + side, y + side

@@ -27,6 +27,12 @@ HOUR_S = 3600.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC; of a moment without a zone, as it reads."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
 class Evidence(StrEnum):
     """How it is known that a clock was wrong, and by how much."""
 
@@ -146,7 +152,7 @@ def london_ahead_s(local_us: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]
 def _last_sunday_us(year: int, month: int) -> int:
     last = datetime(year, month, 31, tzinfo=UTC)
     sunday = last - timedelta(days=(last.weekday() + 1) % 7)
-    return (sunday - _EPOCH) // timedelta(microseconds=1)
+    return micros(sunday)
 
 
 def filmed(claim: ClockClaim, shown: datetime, error_s: float, words: str, who: str, frame_us: int) -> Correction:

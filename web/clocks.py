@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evidence.case import Act
-from evidence.clock import Corrected, corrected_us
+from evidence.clock import Corrected, corrected_us, micros
 from evidence.errors import BadInput
 from evidence.exhibit import Exhibit
 from evidence.lag import Disagreement, Way, by_events, by_way, moment_at
@@ -138,7 +138,7 @@ def _one_clock(context: Context, who: SignedIn, exhibit: Exhibit) -> _Clock:
             f"{exhibit.reference} tells no time", hint="Correct its clock first: from a trusted clock that it shows."
         )
     correction = newest(context.index.corrections([exhibit.id])).get((exhibit.id, FILE_CLOCK))
-    claim_us = np.array([(start - _EPOCH) // timedelta(microseconds=1)], np.int64)
+    claim_us = np.array([micros(start)], np.int64)
     utc_us, error_s = corrected_us(claim_us, Zone.UTC, correction)
     return _Clock(exhibit, FILE_CLOCK, np.zeros(1, np.int64), utc_us, float(error_s[0]), np.full((1, 2), np.nan))
 

@@ -12,9 +12,10 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
+from evidence.clock import micros
 from evidence.telemetry import NO_TIME, Zone
 from media.telemetry.csv_columns import Heading
-from media.telemetry.rows import believable_us, elapsed_of, micros
+from media.telemetry.rows import believable_us, elapsed_of
 
 _DAY_US = 86_400 * 1_000_000
 _SAMPLE = 200

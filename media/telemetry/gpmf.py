@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from evidence.clock import micros
 from evidence.errors import TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry
 from media.telemetry import data_stream
 from media.telemetry.gpmf_items import Item, items, samples
-from media.telemetry.rows import Rows, believable_us, micros
+from media.telemetry.rows import Rows, believable_us
 
 MAX_BYTES = 256 * 1024 * 1024
 _MAX_STREAMS = 256

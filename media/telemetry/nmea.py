@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pynmea2
 
+from evidence.clock import micros
 from evidence.errors import TooLarge, UnsupportedMedia
 from evidence.telemetry import NO_TIME, Certainty, Family, Quantity, Telemetry, Zone
-from media.telemetry.rows import MAX_ROWS, Rows, elapsed_of, micros
+from media.telemetry.rows import MAX_ROWS, Rows, elapsed_of
 from media.telemetry.srt import decoded
 
 MAX_BYTES = 64 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -110,12 +110,6 @@ class Rows:
                 warnings=(*warnings, *([TOO_MANY] if self._cut else [])),
             )
         )
-
-
-def micros(moment: datetime) -> int:
-    """Since 1970-01-01 in the moment's own zone, if it has one, else as it reads."""
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
 def believable_us(clock_us: int) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, DateTime, cast, func, select
 
-from evidence.clock import ClockClaim, Corrected, Correction, corrected, satellites_set
+from evidence.clock import ClockClaim, Corrected, Correction, corrected, micros, satellites_set
 from evidence.exhibit import ExhibitId
 from evidence.places import FILE_CLOCK
 from evidence.telemetry import Family, Zone
@@ -21,8 +21,6 @@ from storage.tables import exhibits
 CLAIMED = func.coalesce(
     exhibits.c.captured_at, cast(exhibits.c.media["claimed_capture_time"].astext, DateTime(timezone=True))
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def filmed(
     for row in told:
         _best(found, row.exhibit_id, _of_source(row, known.get((row.carrier_id, row.family))))
     for row in claims:
-        claim = ClockClaim((row.claimed - _EPOCH) // _MICROSECOND, Zone.UTC)
+        claim = ClockClaim(micros(row.claimed), Zone.UTC)
         _best(found, row.id, Filmed(FILE_CLOCK, claim, corrected(claim, known.get((row.id, FILE_CLOCK)))))
     return found
 

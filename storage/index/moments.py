@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
 
-from evidence.clock import UNCHECKED_S, ClockClaim, Correction, corrected_us, satellites_set
+from evidence.clock import ClockClaim, Correction, corrected, corrected_us, micros, satellites_set
 from evidence.exhibit import ExhibitId
 from evidence.places import FILE_CLOCK
 from evidence.telemetry import NO_TIME, Family, Zone
@@ -42,7 +42,7 @@ class Clocks:
         ids = [source.exhibit_id for source in sources]
         told = [_claim_us(claims.get(id), known.get((id, FILE_CLOCK))) for id in ids]
         starts = [claims.get(id) for id in ids]
-        self._said_us = np.array([NO_TIME if start is None else us(start) for start in starts], np.int64)
+        self._said_us = np.array([NO_TIME if start is None else micros(start) for start in starts], np.int64)
         self._claim_us = np.array([start for start, _ in told], np.int64)
         self._claim_error_s = np.array([error for _, error in told], np.float64)
 
@@ -73,14 +73,8 @@ def _claim_us(claimed: datetime | None, correction: Correction | None) -> tuple[
     """UTC of a file's media time 0, and its error."""
     if claimed is None:
         return NO_TIME, np.nan
-    start = us(claimed)
-    if correction is None:
-        return start, UNCHECKED_S
-    return start + round(correction.offset_s * SECOND_US), correction.error_s
-
-
-def us(moment: datetime) -> int:
-    return round(moment.astimezone(UTC).timestamp() * SECOND_US)
+    start = corrected(ClockClaim(micros(claimed), Zone.UTC), correction)
+    return micros(start.utc), start.error_s
 
 
 def in_period(utc_us: Integers, error_s: Floats, after: datetime | None, before: datetime | None) -> npt.NDArray[np.bool_]:
@@ -89,9 +83,9 @@ def in_period(utc_us: Integers, error_s: Floats, after: datetime | None, before:
     dated = utc_us != NO_TIME
     slack = np.nan_to_num(error_s) * SECOND_US
     if after is not None:
-        keep &= ~dated | (utc_us + slack >= us(after))
+        keep &= ~dated | (utc_us + slack >= micros(after))
     if before is not None:
-        keep &= ~dated | (utc_us - slack <= us(before))
+        keep &= ~dated | (utc_us - slack <= micros(before))
     return keep
 
 

@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 
 from evidence.case import Act, Relation, User, allows
+from evidence.clock import micros
 from evidence.exhibit import Exhibit, ExhibitId
 from storage.index.filmed import Filmed, filmed
-from storage.index.moments import SECOND_US, us
+from storage.index.moments import SECOND_US
 from storage.index.values import Hit, Query, track_of
 from storage.rows import AnyRow, exhibit_of
 from storage.tables import cases, exhibits, memberships, tracks
@@ -63,9 +64,9 @@ def search(connection: Connection, user: User, query: Query) -> tuple[Sequence[H
     starts, ends = (times.c.start_us + column * SECOND_US for column in (tracks.c.start_s, tracks.c.end_s))
     dated = found.join(times, times.c.id == exhibits.c.id).order_by(starts, exhibits.c.id, tracks.c.track_id)
     if query.after is not None:
-        dated = dated.where(ends + times.c.error_us >= us(query.after))
+        dated = dated.where(ends + times.c.error_us >= micros(query.after))
     if query.before is not None:
-        dated = dated.where(starts - times.c.error_us <= us(query.before))
+        dated = dated.where(starts - times.c.error_us <= micros(query.before))
     undated = found.join(times, times.c.id == exhibits.c.id, isouter=True).where(times.c.id.is_(None))
     undated = undated.order_by(exhibits.c.uploaded_at, exhibits.c.id, tracks.c.track_id)
     return _hits(connection, dated, when), _hits(connection, undated, when)
@@ -75,7 +76,7 @@ def _as_rows(when: Mapping[ExhibitId, Filmed]) -> Subquery:
     """The exhibits' starts as a table, for the database to add the tracks' own times to."""
     columns = {
         "id": (Text, list(when)),
-        "start_us": (BigInteger, [us(one.start.utc) for one in when.values()]),
+        "start_us": (BigInteger, [micros(one.start.utc) for one in when.values()]),
         "error_us": (BigInteger, [round(one.start.error_s * SECOND_US) for one in when.values()]),
     }
     rows = [func.unnest(bindparam(name, values, type_=ARRAY(kind))).label(name) for name, (kind, values) in columns.items()]

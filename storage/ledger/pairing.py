@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, text, update
 
+from evidence.clock import micros
 from evidence.exhibit import Exhibit, ExhibitId, FileType
 from evidence.places import How
 from evidence.steps import SIDECARS, Step, StepState
@@ -146,7 +147,7 @@ def _by_time(connection: Connection, sidecar: Exhibit, video: Exhibit) -> How | 
 
 def _start_us(video: Exhibit) -> int | None:
     claimed = video.captured_at or (video.media.claimed_capture_time if video.media else None)
-    return None if claimed is None else round(claimed.timestamp() * 1_000_000)
+    return None if claimed is None else micros(claimed)
 
 
 def _has_partner(connection: Connection, sidecar: Exhibit, video: Exhibit) -> bool:

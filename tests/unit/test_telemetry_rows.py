@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.clock import micros
 from evidence.telemetry import NO_TIME, Family, Flag, Quantity, Telemetry
 from media.telemetry import csv_log, gpmf, gpx, kml, misb, nmea, rows
 from tests import gpmf_making, klv_making
@@ -51,7 +52,7 @@ def test_rows_come_in_the_order_of_their_time_and_empty_columns_are_left_out() -
 
 
 def test_a_moment_is_counted_in_its_own_zone() -> None:
-    assert rows.micros(datetime(1970, 1, 2, tzinfo=UTC)) == rows.micros(datetime(1970, 1, 2)) == 86_400 * SECOND
+    assert micros(datetime(1970, 1, 2, tzinfo=UTC)) == micros(datetime(1970, 1, 2)) == 86_400 * SECOND
 
 
 POINT = '<trkpt lat="52" lon="1"/>'

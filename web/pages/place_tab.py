@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from evidence.clock import Correction, Evidence, corrected, satellites_set
+from evidence.clock import Correction, Evidence, corrected, micros, satellites_set
 from evidence.exhibit import Exhibit, FileType
 from evidence.places import FILE_CLOCK
 from evidence.steps import SIDECARS
@@ -15,7 +15,7 @@ from storage.index.corrections import CorrectionRow
 from storage.index.places import Fix, Pair, Source
 from web.pages import place_words
 from web.pages.cards import exhibit_path
-from web.pages.clock_form import EPOCH, Clock
+from web.pages.clock_form import Clock
 from web.pages.rendering import moment
 
 _SAID_AT_MOST = 1000
@@ -112,7 +112,7 @@ def clocks(
             Clock(carrier.id, source.family.value, name, source.device, source.zone, satellites, tuple(said[::every]))
         )
     if claimed := exhibit.captured_at or (exhibit.media.claimed_capture_time if exhibit.media else None):
-        start = (0, (claimed - EPOCH) // timedelta(microseconds=1))
+        start = (0, micros(claimed))
         by = "the uploader" if exhibit.captured_at else "the file"
         found.append(Clock(exhibit.id, FILE_CLOCK, f"Time of filming, as {by} says", "", Zone.UTC, False, (start,)))
     by_key: dict[str, Clock] = {}

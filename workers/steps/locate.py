@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evidence.clock import micros
 from evidence.errors import NotFound
 from evidence.exhibit import Condition, Exhibit, FileType
 from evidence.places import FILE_CLOCK, How
@@ -101,18 +101,14 @@ def _params(tools: Tools, exhibit: Exhibit, pairs: Sequence[Pair]) -> dict[str, 
     claimed = exhibit.captured_at or media.claimed_capture_time
     corrections = tools.index.corrections([exhibit.id, *(pair.sidecar.id for pair in pairs)])
     own = newest(corrections).get((exhibit.id, FILE_CLOCK))
-    start = None if claimed is None else _us(claimed) + round((own.offset_s if own else 0) * 1_000_000)
+    start = None if claimed is None else micros(claimed) + round((own.offset_s if own else 0) * 1_000_000)
     return {
         "size_wh": list(main_video(media).upright_size_wh),
         "duration_us": None if media.duration_s is None else round(media.duration_s * 1_000_000),
         "start_utc_us": start,
-        "created_us": None if media.claimed_capture_time is None else _us(media.claimed_capture_time),
+        "created_us": None if media.claimed_capture_time is None else micros(media.claimed_capture_time),
         "sidecars": [_about(pair, corrections) for pair in pairs],
     }
-
-
-def _us(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
 
 
 def _about(pair: Pair, corrections: Sequence[CorrectionRow]) -> dict[str, Any]:
