@@ -51,7 +51,6 @@ ENV PATH=/opt/exhibit/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     YOLO_AUTOINSTALL=false \
     YOLO_OFFLINE=true \
-    OPENVINO_TELEMETRY_OPT_OUT=1 \
     EXHIBIT_DATA_DIR=/data \
     EXHIBIT_MODELS_DIR=/models
 USER exhibit

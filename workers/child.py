@@ -43,7 +43,6 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "YOLO_AUTOINSTALL": "false",
     "YOLO_OFFLINE": "true",
-    "OPENVINO_TELEMETRY_OPT_OUT": "1",
     "DO_NOT_TRACK": "1",
 }
 
