@@ -176,10 +176,11 @@ def sha256_of(path: Path) -> str:
 
 
 def _summary(analysis: Analysis) -> dict[str, Any]:
+    tracks = analysis.tracks
     return {
         "frames": analysis.report["frames"],
-        "found": _found(analysis.tracks),
-        "tracks": [_track(track) for track in analysis.tracks],
+        "found": _found(tracks),
+        "tracks": [_track(track) for track in tracks],
         **{name: analysis.report[name] for name in ("looked_for", "not_looked_for", "models", "tiles")},
         "condition": analysis.media.condition.value,
         "note": analysis.media.note,

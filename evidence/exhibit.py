@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
@@ -15,6 +15,9 @@ ExhibitId = NewType("ExhibitId", str)
 UploadId = NewType("UploadId", str)
 
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+_TIMED = frozenset({"mov", "mp4", "matroska", "webm", "mpegts"})
+"""Containers whose packets each have the time at which a frame is shown."""
+_A_FRAME_AND_A_HALF = Fraction(3, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,38 @@ class MediaInfo:
         most = max((v.frame_count for v in moving), default=0)
         through = [v for v in moving if v.frame_count * 2 >= most]
         return max(through, key=lambda v: (v.size_wh[0] * v.size_wh[1], -v.index), default=None)
+
+    def decoded(self, frames: int, last_pts: int, damaged: int, first_damage: str) -> MediaInfo:
+        """What a quick probe said, and what decoding all of the main video has told since: frames that decoded, the last
+        of them, and how many places didn't."""
+        video = self.main_video
+        assert video is not None
+        note = damage_note(damaged, first_damage) if damaged else ""
+        lost = video.frame_count - frames
+        if not note and lost > 0 and self._goes_on_after(last_pts, video):
+            note = lost_note(lost, last_pts * video.time_base)
+        said = "; ".join(line for line in (self.note.removesuffix("."), note) if line)
+        return replace(
+            self,
+            video=tuple(replace(v, frame_count=frames) if v is video else v for v in self.video),
+            condition=Condition.PARTLY_READABLE if note else self.condition,
+            note=said[:1].upper() + said[1:] + "." if note else self.note,
+        )
+
+    def _goes_on_after(self, pts: int, video: VideoInfo) -> bool:
+        """Whether packets tell of a frame after this one; not where each of them has no time of its own."""
+        if self.duration_s is None or not video.average_rate or not _TIMED & set(self.container.split(",")):
+            return False
+        left_s = self.duration_s - (pts - video.start_pts) * video.time_base
+        return left_s * video.average_rate > _A_FRAME_AND_A_HALF
+
+
+def damage_note(places: int, first: str, where: str = "") -> str:
+    return f"{places} place(s){where} can't be decoded; the first: {first}"
+
+
+def lost_note(frames: int, after_s: Fraction) -> str:
+    return f"the last {frames} frame(s), after {float(after_s):.3f} s, can't be decoded"
 
 
 @dataclass(frozen=True, slots=True)

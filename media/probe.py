@@ -20,7 +20,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import CodecContext
 
 from evidence.errors import BadInput, CorruptMedia, TooLarge
-from evidence.exhibit import AudioInfo, Condition, MediaInfo, Segment, VideoInfo
+from evidence.exhibit import AudioInfo, Condition, MediaInfo, Segment, VideoInfo, damage_note, lost_note
 from evidence.mediatime import from_seconds
 from media import container as containers
 from media import segments
@@ -83,7 +83,8 @@ def probe(
     """Read the whole file's packets, decode its first and last frames (all of them when it is short), and judge it.
 
     A damaged file is described, not refused. `progress` is told how many packets were read and frames decoded. `quick`
-    decodes one frame of each stream only: for callers that decode all of it themselves and tell what they find.
+    decodes one frame of each stream only: for callers that decode all of it themselves, and tell what they find
+    (`MediaInfo.decoded`).
 
     Raises: UnsupportedMedia for what is no recording; TooLarge for pictures or spans beyond the limits.
     """
@@ -223,6 +224,8 @@ def _look(
     try:
         if quick:
             _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, 1, went_on)
+            if look.frames:
+                look.damage, look.first_damage = 0, ""  # For the caller to tell, of all frames.
         elif look.whole:
             _decode(read_frames(path, stream.index, max_pixels=max_pixels), look, None, went_on)
         else:
@@ -336,10 +339,9 @@ def _damage_notes(main: VideoInfo, seen: _Packets, look: _Look) -> list[str]:
     lost = seen.count - look.frames
     if look.damage:
         where = "" if look.whole else " among its first and last frames"
-        notes.append(f"{look.damage} place(s){where} can't be decoded; the first: {look.first_damage}")
+        notes.append(damage_note(look.damage, look.first_damage, where))
     elif look.whole and lost > 0 and seen.regular and look.last_pts is not None and look.last_pts < seen.pts[-1]:
-        after = Fraction(look.last_pts) * main.time_base
-        notes.append(f"the last {lost} frame(s), after {float(after):.3f} s, can't be decoded")
+        notes.append(lost_note(lost, look.last_pts * main.time_base))
     return notes
 
 

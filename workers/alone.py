@@ -119,7 +119,7 @@ class Bench:
         _refuse_what_is_missing(params, sorted(redaction.labels))
         params = self._with_the_rest(params, {TASK_OF[what]: what.value for what in Hide})
         with watch.at("probe"):
-            media = self._probe(file, quick=True)
+            media = self._probe(file)
         if media.main_video is not None:
             redaction.check_regions(media.main_video.upright_size_wh)  # before minutes are spent
         if self._fits_one_pass(media, redaction):
@@ -216,33 +216,37 @@ class Bench:
         media: MediaInfo | None = None,
         watch: Stopwatch | None = None,
     ) -> Analysis:
+        # DETECT decodes all of it: PROBE needn't as well.
         media, watch = media or self._probe(file), watch or Stopwatch()
         video = media.main_video
         if video is None:
             raise CorruptMedia(f"no frame of {file.name} can be read" + (f": {media.note}" if media.note else ""))
         segments = media.segments or (Segment(0, video.start_pts, None, video.frame_count),)
         with self.stage("detect") as progress, watch.at("detect"):
-            raw = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
+            raw, damage = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
         out = self._folder("track")
         with self.stage("track") as progress, watch.at("track"):
             report = self._child("track", raw, {"original_sha256": sha256}, out, progress)
+        first = next((entry for found in damage for entry in found["entries"]), "")
+        media = media.decoded(report["frames"], report["last_pts"], sum(found["count"] for found in damage), first)
         return Analysis(out, media, report)
 
-    def _probe(self, file: Path, *, quick: bool = False) -> MediaInfo:
-        """`quick` for those who decode all of it anyway."""
-        params = {"segment_s": self.settings.segment_s, "quick": quick, **self._caps()}
+    def _probe(self, file: Path) -> MediaInfo:
+        """Of the pictures one is decoded: whoever asks decodes all of them."""
+        params = {"segment_s": self.settings.segment_s, "quick": True, **self._caps()}
         with self.stage("probe") as progress:
             return media_from_json(self._child("probe", {"original": file}, params, self._folder("probe"), progress))
 
     def _detect(
         self, file: Path, params: Mapping[str, Any], segments: Sequence[Segment], progress: Progress
-    ) -> dict[str, Path]:
-        """Several segments at a time where there are cores for it; when one fails, the others are ended."""
+    ) -> tuple[dict[str, Path], list[dict[str, Any]]]:
+        """What was seen, and the damage that was met, by segment. Several at a time where there are cores for it; when one
+        fails, the others are ended."""
         stop, lock = threading.Event(), threading.Lock()
         done_in = dict.fromkeys((s.number for s in segments), 0)
         expected = sum(s.frame_count for s in segments)
 
-        def one(segment: Segment) -> tuple[str, Path]:
+        def one(segment: Segment) -> tuple[str, Path, dict[str, Any]]:
             def count(done: int, total: int) -> None:  # noqa: ARG001 - the port's signature
                 if stop.is_set():
                     raise Cancelled("stopped")
@@ -259,13 +263,14 @@ class Bench:
                 "end_pts": segment.end_pts,
                 "frame_count": segment.frame_count,
             }
-            self._child("detect", {"original": file}, {**params, "segment": piece}, out, count)
-            return name, out / "raw.parquet"
+            report = self._child("detect", {"original": file}, {**params, "segment": piece}, out, count)
+            return name, out / "raw.parquet", report["damage"]
 
         with ThreadPoolExecutor(_segments_at_a_time()) as pool:
             running = [pool.submit(one, segment) for segment in segments]
             try:
-                return dict(future.result() for future in running)
+                done = [future.result() for future in running]
+                return {name: raw for name, raw, _ in done}, [damage for _, _, damage in done]
             finally:
                 stop.set()
                 pool.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from evidence.errors import NotFound, TooLarge, UnsupportedMedia
@@ -214,3 +215,30 @@ def test_a_quick_look_finds_the_same_stream(tmp_path: Path, kind: str) -> None:
     # The whole look decodes every frame of these short clips; both read all packets.
     assert told.main_video is not None
     assert len(whole) - len(quick) >= told.main_video.frame_count - 1
+
+
+@pytest.mark.parametrize("kind", [*sorted(clips.KINDS), "cut off", "damaged", "without an end"])
+def test_a_quick_look_and_decoding_all_tell_what_a_whole_look_does(tmp_path: Path, kind: str) -> None:
+    path = {**clips.KINDS, "cut off": clips.truncated, "damaged": clips.damaged, "without an end": _without_an_end}[kind](
+        tmp_path
+    )
+    told, quick = probe(path), probe(path, quick=True)
+    assert told.main_video is not None
+    with read_frames(path, told.main_video.index) as reader:
+        pts = [frame.pts for frame in reader]
+    looked = quick.decoded(len(pts), pts[-1], reader.damage.count, next(iter(reader.damage.entries), ""))
+    assert (looked.condition, looked.note) == (told.condition, told.note)
+    assert looked.main_video == told.main_video
+
+
+def _without_an_end(folder: Path) -> Path:
+    """The packets of the last frames are there, and hold nothing."""
+    path = clips.write(folder / "no-end.mkv", clips.Clip(frames=30, codec="mpeg2video", options={"bf": "0"}))
+    with av.open(str(path)) as container:
+        last = [bytes(packet) for packet in container.demux(video=0) if packet.size][-3:]
+    data = path.read_bytes()
+    for packet in last:
+        data = data.replace(packet, bytes(len(packet)))
+    path.write_bytes(data)
+    assert "The last 3 frame(s)" in probe(path).note
+    return path

@@ -41,8 +41,9 @@ A box of a face or plate is never much smaller than shortly before and after; th
 `reason`: see `evidence.doubt.Reason`.
 
 Params: `not_looked_for` (as above, added to what the segments say), `original_sha256`.
-Result: {"frames", "tracks", "labels": {label: tracks}, "doubts", "tiles": [{"model", "tiles", "why", "measured"}] as DETECT
-chose (a line for each answer that segments came to), "looked_for", "not_looked_for", "models"}.
+Result: {"frames", "last_pts" (of the last frame), "tracks", "labels": {label: tracks}, "doubts", "tiles": [{"model",
+"tiles", "why", "measured"}] as DETECT chose (a line for each answer that segments came to), "looked_for",
+"not_looked_for", "models"}.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     progress(len(frame_pts), len(frame_pts))
     labels = dict(sorted(Counter(track.label for track in tracks).items()))
     tiles = _once({"model": m, **how} for s in segments for m, how in s.about.get("plan", {}).get("tiles", {}).items())
-    return {"frames": len(frame_pts), "tracks": len(tracks), "labels": labels, "doubts": doubts, "tiles": tiles, **about}
+    counts = {"frames": len(frame_pts), "last_pts": int(frame_pts[-1]), "tracks": len(tracks), "labels": labels}
+    return {**counts, "doubts": doubts, "tiles": tiles, **about}
 
 
 def _all_frames(segments: Sequence[SegmentSeen]) -> tuple[npt.NDArray[np.int64], float | None]:
