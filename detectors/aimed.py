@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from detectors.boxes import suppress
+from detectors.boxes import middles_apart, suppress
 from detectors.detector import NOTHING, Boxes, Detector, Found, Picture, Scores, View, whole_look
 from detectors.parts import Part, square_around
 from detectors.plan import Now, Record
@@ -153,8 +153,8 @@ class AimedFaces(_AtTimes):
         if len(heads) > _HEADS:
             heads = [heads[(self._turn + n) % len(heads)] for n in range(_HEADS)]
             self._turn += _HEADS
-        others = [known.box + known.moved for known in self._known]
-        lone = [face for face in others if not any(_inside(face, head) for head in heads)]
+        faces = _stacked([known.box + known.moved for known in self._known])
+        lone = faces[~_inside(faces, _stacked(heads)).any(axis=1)]
         room = max(_LONE, _SHEETS[-1][0] * _SHEETS[-1][1] - len(heads))
         return [*((head, _AROUND_HEAD) for head in heads), *((face, _AROUND_FACE) for face in lone[:room])]
 
@@ -184,12 +184,14 @@ class AimedFaces(_AtTimes):
 
     def _meet(self, box: Boxes) -> None:
         before, self._known = self._known, []
-        for found in box:
-            near = [known for known in before if _near(known.box + known.moved, found)]
-            moved = found - near[0].box if near and not near[0].missed else np.zeros(4, np.float32)
+        near = _near(box, _stacked([known.box + known.moved for known in before]))
+        met = np.logical_or.reduce(near, axis=0).tolist()
+        for found, close in zip(box, near, strict=True):
+            of = np.flatnonzero(close)
+            moved = found - before[of[0]].box if len(of) and not before[of[0]].missed else np.zeros(4, np.float32)
             self._known.append(_Seen(found, moved))
-            before = [known for known in before if known not in near]
-        for known in before:
+            near[:, of] = False  # Each is one face.
+        for known in (known for known, seen in zip(before, met, strict=True) if not seen):
             known.missed += 1
             if known.missed < _FORGOTTEN:
                 self._known.append(known)
@@ -252,12 +254,11 @@ class AimedPlates(_AtTimes):
             places.append((np.array([x, y, x + w, y + h], np.float32), np.array(part[:2], np.float32), scale))
         seen = self._model.detect(sheet)
         rows, boxes = [], []
-        for row, box in enumerate(seen.box_xyxy):
-            for place, corner, scale in places:
-                if _inside(box, place):
-                    rows.append(row)
-                    boxes.append((box - np.tile(place[:2], 2)) / scale + np.tile(corner, 2))
-                    break
+        for row, inside in enumerate(_inside(seen.box_xyxy, _stacked([place for place, _, _ in places]))):
+            for at in np.flatnonzero(inside)[:1].tolist():
+                place, corner, scale = places[at]
+                rows.append(row)
+                boxes.append((seen.box_xyxy[row] - np.tile(place[:2], 2)) / scale + np.tile(corner, 2))
         box = np.array(boxes, np.float32).reshape(-1, 4)
         return Found(np.clip(box, 0, np.array(self._size_wh * 2, np.float32)), seen.score[rows], self.labels[:1] * len(rows))
 
@@ -267,15 +268,22 @@ def _box(box: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:
     return (x0, y0, x1, y1)
 
 
-def _inside(box: npt.NDArray[np.float32], place: npt.NDArray[np.float32]) -> bool:
-    """Whether the middle of a box lies in another."""
-    middle = (box[:2] + box[2:]) / 2
-    return bool((middle >= place[:2]).all() and (middle < place[2:]).all())
+def _stacked(boxes: Sequence[npt.NDArray[np.float32]]) -> Boxes:
+    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def _near(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    apart = np.abs(one[:2] + one[2:] - other[:2] - other[2:]).max() / 2
-    return bool(apart <= max((one[2:] - one[:2]).max(), (other[2:] - other[:2]).max()))
+def _inside(boxes: Boxes, places: Boxes) -> npt.NDArray[np.bool_]:
+    """Whether the middle of each box lies in each place. Shape: (n, 4), (m, 4) to (n, m)."""
+    middle = ((boxes[:, :2] + boxes[:, 2:]) / 2)[:, None]
+    within: npt.NDArray[np.bool_] = (middle >= places[:, :2]) & (middle < places[:, 2:])
+    return np.logical_and(within[..., 0], within[..., 1])
+
+
+def _near(some: Boxes, others: Boxes) -> npt.NDArray[np.bool_]:
+    """Whether the middles of every pair lie no further apart than the longest side of the two. Shape: (n, m)."""
+    sides = [(box[:, 2:] - box[:, :2]).max(axis=1, initial=0) for box in (some, others)]
+    near: npt.NDArray[np.bool_] = np.less_equal(middles_apart(some, others), np.maximum(sides[0][:, None], sides[1]))
+    return near
 
 
 def aimed(detector: Detector, size_wh: tuple[int, int], spec: Mapping[str, Any], others: Iterable[str]) -> Detector:
