@@ -178,10 +178,11 @@ class Follower:
         frame = self._frame - (seen.ago[row] if seen.ago else 0)
         x0, y0, x1, y1 = box = seen.box_xyxy[row].astype(np.float64)
         w, h = self._size_wh
+        moved = self._camera.get(frame, np.zeros(2))
         return Sighting(
             frame,
             (self._frame, row),
-            box - np.tile(self._camera.get(frame, np.zeros(2)), 2),
+            box - np.concatenate([moved, moved]),
             float(seen.score[row]),
             seen.label[row],
             seen.model[row],

@@ -102,6 +102,8 @@ class Path:
     """The last frame of its scene, once that is known."""
     labels: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     models: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _speeds: dict[tuple[bool, int], npt.NDArray[np.float64]] = field(default_factory=dict)
+    """Those that were computed since its sightings changed: it is held against many of a frame."""
 
     @property
     def first(self) -> Sighting:
@@ -126,10 +128,12 @@ class Path:
             self.sightings.insert(0, sighting)
         else:
             self.sightings.append(sighting)
+        self._speeds.clear()
         self._count(sighting, 1)
 
     def drop_first(self) -> Sighting:
         dropped = self.sightings.pop(0)
+        self._speeds.clear()
         self._count(dropped, -1)
         self.best = max((s.score for s in self.sightings), default=0.0)
         self.strength = max((s.strength for s in self.sightings), default=-1.0)
@@ -140,6 +144,7 @@ class Path:
         oldest = min(frame - self.rule.steady_frames, self.last.frame - self.rule.speed_frames)
         while len(self.sightings) > 1 and self.sightings[1].frame < oldest:
             self.sightings.pop(0)
+            self._speeds.clear()
 
     def _count(self, sighting: Sighting, sign: int) -> None:
         self.seen += sign
@@ -163,6 +168,12 @@ class Path:
 
         Shape: (2,). Units: `frames`: over how many it is taken; 0: as the rule says.
         """
+        found = self._speeds.get((at_end, frames))
+        if found is None:
+            found = self._speeds[at_end, frames] = self._speed(at_end, frames)
+        return found
+
+    def _speed(self, at_end: bool, frames: int) -> npt.NDArray[np.float64]:
         anchor = self.last if at_end else self.first
         wanted = frames or self.rule.speed_frames
         near = [s for s in self.sightings if abs(s.frame - anchor.frame) < wanted]
@@ -188,7 +199,9 @@ class Path:
         end = frame > self.last.frame
         anchor = self.last if end else self.first
         away = max(-_AHEAD_FRAMES, min(_AHEAD_FRAMES, frame - anchor.frame))
-        return anchor.place + np.tile(self.speed(end) * away, 2)
+        step = self.speed(end) * away
+        place: Place = anchor.place + np.concatenate([step, step])
+        return place
 
     def dash(self, at_end: bool) -> npt.NDArray[np.float64] | None:
         """Its speed away from the picture's middle when it may be out of the picture in a moment, or was just before.
