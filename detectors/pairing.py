@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from detectors.boxes import overlaps
 from detectors.path import Path, Sighting
@@ -28,8 +27,7 @@ def by_overlap(
         if frame - path.last.frame > NEXT_FRAMES:
             overlap[i, [not like(path.last, s) for s in sightings]] = 0
     likely = overlap * np.sqrt([s.score for s in sightings])
-    rows, columns = linear_sum_assignment(likely, maximize=True)
-    return [(paths[i], sightings[j]) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if overlap[i, j] >= least]
+    return [(paths[i], sightings[j]) for i, j in best_pairs(likely) if overlap[i, j] >= least]
 
 
 def places(sightings: Sequence[Sighting]) -> npt.NDArray[np.float64]:
@@ -72,3 +70,61 @@ def one_each(fits: list[tuple[int, float, int, int]]) -> list[tuple[int, int]]:
         if all(i != a and j != b for a, b in pairs):
             pairs.append((i, j))
     return pairs
+
+
+def best_pairs(worth: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Row and column of each pair, so that the pairs are worth most in sum; each row and column at most once.
+
+    Done here, as SciPy, which has it too, takes 42 MB and a quarter of a second to load. Most rows just get what is worth
+    most to them; each of the others takes the way of swaps that costs least, found as shortest ways are.
+    Shape: `worth`: (rows, columns), nothing negative; what is worth nothing is no pair.
+    """
+    some = np.flatnonzero(worth.any(axis=1))
+    rows, columns = len(some), worth.shape[1]
+    # To the right, what costs nothing and is no pair: so that each row finds something.
+    cost = np.hstack([-worth[some], np.zeros((rows, rows))])
+    of_row, of_column = cost.min(axis=1), np.zeros(columns + rows)
+    """How much of a cost each side bears: together never more than it is, and all of it where there is a pair."""
+    owner: dict[int, int] = {}
+    for row, column in enumerate(cost.argmin(axis=1).tolist()):
+        owner.setdefault(column, row)
+    for row in sorted(set(range(rows)) - set(owner.values())):
+        _swap_in(row, cost, of_row, of_column, owner)
+    pairs = ((int(some[row]), column) for column, row in owner.items() if column < columns)
+    return sorted(pair for pair in pairs if worth[pair] > 0)
+
+
+def _swap_in(
+    row: int,
+    cost: npt.NDArray[np.float64],
+    of_row: npt.NDArray[np.float64],
+    of_column: npt.NDArray[np.float64],
+    owner: dict[int, int],
+) -> None:
+    """Find a column for `row`, moving others on where that costs least; what each side bears, and `owner`, change."""
+    way = np.full(len(of_column), np.inf)
+    before = np.full(len(of_column), -1)
+    passed: list[int] = []
+    at, so_far = row, 0.0
+    while True:
+        over = so_far + cost[at] - of_row[at] - of_column
+        over[passed] = np.inf
+        shorter = over < way
+        way[shorter], before[shorter] = over[shorter], at
+        left = way.copy()
+        left[passed] = np.inf
+        column = int(left.argmin())
+        so_far = float(way[column])
+        if column not in owner:
+            break
+        passed.append(column)
+        at = owner[column]
+    of_row[row] += so_far
+    for other in passed:
+        of_row[owner[other]] += so_far - way[other]
+        of_column[other] -= so_far - way[other]
+    while column >= 0:
+        taker = int(before[column])
+        given_up = next((c for c, r in owner.items() if r == taker), -1)
+        owner[column] = taker
+        column = given_up

@@ -8,7 +8,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import percentile_filter
 
 _LONGEST = 480
 """Pixels of the longer side of the grey pictures that are measured: 0.4 ms a frame."""
@@ -17,6 +16,8 @@ _BESIDE_S, _PERCENTILE = 2.0, 75
 _DROP = 0.6
 """Share of their sharpness below which it is blurred."""
 _LEAST_FRAMES = 2
+_AT_ONCE = 1024
+"""Frames whose surroundings are sorted together: a megabyte."""
 
 
 def size_for(size_wh: tuple[int, int]) -> tuple[int, int]:
@@ -43,7 +44,7 @@ def blurred(sharpness: Sequence[float], scenes: Sequence[int], frames_per_second
         here = np.array(sharpness[start:end], np.float64)
         if len(here) < 2 * _LEAST_FRAMES:
             continue
-        beside = percentile_filter(here, _PERCENTILE, size=min(window, 2 * len(here) - 1), mode="nearest")
+        beside = surroundings(here, min(window, 2 * len(here) - 1))
         low = np.flatnonzero(np.diff(np.concatenate([[0], (here < _DROP * beside).astype(np.int8), [0]])))
         found += [
             (start + int(first), start + int(last) - 1)
@@ -51,3 +52,16 @@ def blurred(sharpness: Sequence[float], scenes: Sequence[int], frames_per_second
             if last - first >= _LEAST_FRAMES
         ]
     return found
+
+
+def surroundings(values: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
+    """Of the `window` (odd) values around each, that below which `_PERCENTILE` of them lie; the ends stand on beyond them.
+
+    SciPy, whose `percentile_filter` is the same, takes too long to load for this.
+    """
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, window // 2, mode="edge"), window)
+    rank = window * _PERCENTILE // 100
+    parts = [
+        np.partition(around[start : start + _AT_ONCE], rank, axis=1)[:, rank] for start in range(0, len(around), _AT_ONCE)
+    ]
+    return np.concatenate(parts)

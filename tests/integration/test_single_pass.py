@@ -170,8 +170,8 @@ def test_in_a_child_it_leaves_the_copy_its_tracks_and_its_report(params: dict[st
 
 
 def test_what_it_has_no_use_for_is_not_loaded(params: dict[str, Any], tmp_path: Path) -> None:
-    """PyTorch and Arrow are never loaded, the readers of telemetry only for the finished copy: each would take more memory
-    than many frames of full HD."""
+    """PyTorch, Arrow and SciPy are never loaded, the readers of telemetry only for the finished copy: each would take more
+    memory than many frames of full HD."""
     clip = pan_clip(tmp_path / "clip.mp4", frames=12)
     code = (
         "import json, sys, pathlib, workers.tasks.single_pass as task; before = set(sys.modules)\n"
@@ -184,7 +184,7 @@ def test_what_it_has_no_use_for_is_not_loaded(params: dict[str, Any], tmp_path: 
     at_first, in_the_end = map(set, json.loads(said.splitlines()[-1]))
     assert not {"pyproj", "media.telemetry.read"} & at_first
     assert "openvino" in in_the_end
-    assert not {"torch", "ultralytics", "pyarrow"} & in_the_end
+    assert not {"torch", "ultralytics", "pyarrow", "scipy"} & in_the_end
 
 
 def test_where_little_is_to_be_hidden_copying_is_left_to_the_steps(params: dict[str, Any], tmp_path: Path) -> None:

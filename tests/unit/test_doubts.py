@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import percentile_filter
 
 from detectors.doubts import Video, doubts_about
-from detectors.sharpness import blurred, measured, size_for
+from detectors.sharpness import blurred, measured, size_for, surroundings
 from evidence.doubt import Doubt, Reason, frames_in, ranked, share_first
 from evidence.track import Detections, Origin, Track, TrackBox
 from workers.tasks.doubting import doubts_to_json
@@ -206,6 +207,13 @@ def test_blurred_stretches_lie_in_the_video_and_in_one_scene(sharpness, cuts):
         assert 0 <= first < last < len(sharpness)
         assert not any(first < cut <= last for cut in scenes)
     assert all(a[1] < b[0] for a, b in pairwise(found))
+
+
+@given(st.lists(st.floats(0, 50), min_size=1, max_size=60), st.integers(0, 70))
+def test_what_surrounds_a_frame_is_what_scipy_says(sharpness, beside):
+    window = min(2 * beside, 2 * len(sharpness) - 2) + 1
+    expected = percentile_filter(np.array(sharpness), 75, size=window, mode="nearest")
+    assert surroundings(np.array(sharpness), window).tolist() == expected.tolist()
 
 
 def test_a_picture_out_of_focus_is_measured_as_less_sharp():
