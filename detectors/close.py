@@ -8,15 +8,16 @@ at twice its size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from detectors.boxes import middles_apart, suppress
 from detectors.detector import Boxes, Picture, Scores, View
 from detectors.look_back import Earlier, LookBack
-from detectors.parts import least_side, look_at_parts, part_around, shown_wh
+from detectors.parts import LookAtEach, least_side, look_at_parts, part_around, shown_wh
 from detectors.plan import Now, Record
 
 _WIDEST, _LEAST = 1920, 1280
@@ -72,14 +73,14 @@ class CloseLooks:
 
     def __init__(
         self,
-        look: Callable[[Picture], tuple[Boxes, Scores]],
+        look: LookAtEach,
         size_wh: tuple[int, int],
         low: float,
         threshold: float,
         looks: Record,
         sheet_wh: tuple[int, int],
     ) -> None:
-        """`look` gives boxes in pixels of the picture that it is given, and their scores from GLIMPSE × `low` on.
+        """`look` gives scores from GLIMPSE × `low` on.
 
         `low`: the least score that is given on; `threshold`: the one that starts a track; `looks`: where what was
         looked at is written down; `sheet_wh`: the size of the picture that a tile is shown in.
@@ -91,6 +92,7 @@ class CloseLooks:
         self.sheet_wh = sheet_wh
         self._tile_scale = self.scale * _FITS
         self._tiles = tiles(size_wh, self.sheet_wh, self._tile_scale)
+        self.tiles_at_once = min(_TILES, len(self._tiles))
         self.largest = _SMALL / self.scale
         """Longest side, in pixels of the picture, of a face that close looks are for."""
         self._tiled = self._faced = -1000
@@ -121,7 +123,7 @@ class CloseLooks:
         found = [(box[:0], score[:0])]
         if now.since - self._tiled >= _TILE_EVERY:
             self._tiled = now.since
-            found += [self._tile(view) for _ in range(min(_TILES, len(self._tiles)))]
+            found += self._next_tiles(view)
         due = [k for k in self._known if k.seen != now.number and (now.number - k.looked >= k.rest or not now.calm)]
         if due and now.since - self._faced >= _FACES_EVERY:
             self._faced = now.since
@@ -129,16 +131,26 @@ class CloseLooks:
         box, score = (np.concatenate(columns) for columns in zip(*found, strict=True))
         return box[score >= self._low], score[score >= self._low]
 
-    def _tile(self, view: View) -> tuple[Boxes, Scores]:
-        x0, y0, x1, y1 = self._tiles[self._next_tile % len(self._tiles)]
-        self._next_tile += 1
+    def _next_tiles(self, view: View) -> list[tuple[Boxes, Scores]]:
+        some = [self._tiles[(self._next_tile + n) % len(self._tiles)] for n in range(self.tiles_at_once)]
+        self._next_tile += len(some)
+        for _ in some:
+            self._looks.add("tile", self.sheet_wh, self._number)
+        looks = self._look([partial(self._sheet, view, tile) for tile in some])
+        return [self._placed(tile, *seen) for tile, seen in zip(some, looks, strict=True)]
+
+    def _sheet(self, view: View, tile: Box) -> Picture:
+        x0, y0, x1, y1 = tile
         w, h = (
             min(most, round(side * self._tile_scale)) for most, side in zip(self.sheet_wh, (x1 - x0, y1 - y0), strict=True)
         )
         sheet = np.zeros((self.sheet_wh[1], self.sheet_wh[0], 3), np.uint8)
-        sheet[:h, :w] = view.part_rgb((x0, y0, x1, y1), (w, h))
-        self._looks.add("tile", self.sheet_wh, self._number)
-        box, score = self._look(sheet)
+        sheet[:h, :w] = view.part_rgb(tile, (w, h))
+        return sheet
+
+    def _placed(self, tile: Box, box: Boxes, score: Scores) -> tuple[Boxes, Scores]:
+        """What was seen in a tile's sheet, in pixels of the picture, as far as it is small; taken in."""
+        x0, y0, x1, y1 = tile
         box = np.clip(box / self._tile_scale, 0, [x1 - x0, y1 - y0] * 2).astype(np.float32) + np.array(
             [x0, y0] * 2, np.float32
         )

@@ -58,6 +58,8 @@ class Use:
     """Our label for a class of the model; classes not named are kept as they are."""
     keep: frozenset[str] | None = None
     """Labels that are wanted; None: all."""
+    lanes: int = 1
+    """Threads in which looks that don't depend on each other may run (`detectors.lanes`)."""
 
     def labels(self, classes: tuple[str, ...]) -> tuple[str, ...]:
         """Our label for each of a model's classes."""

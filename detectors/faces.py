@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,8 +25,9 @@ from detectors.detector import (
     mirrored,
     whole_look,
 )
+from detectors.lanes import Lanes
 from detectors.network import Network
-from detectors.parts import least_side, look_at_parts, part_around, shown_wh
+from detectors.parts import CELL, least_side, look_at_parts, part_around, shown_wh
 from detectors.plan import Now, Record
 
 FACE = "face"
@@ -64,12 +66,19 @@ class _FaceDetector(ABC):
             letterbox(size_wh, min(_COARSE, use.longest), padding=0),
             mirrored(size_wh, min(_MIRRORED, use.longest), _BORDER),
         ]
-        self._networks = [Network(use.path, fit.outer_wh, bgr=self.bgr) for fit in self._fits]
         self._path, self._sure = use.path, use.sure or use.threshold
-        self._by_size = {self._fits[0].outer_wh: self._networks[0]}
+        self._networks = [self._network(fit.outer_wh) for fit in self._fits]
+        self._lanes = Lanes(use.lanes)
+        self._by_size = {(self._fits[0].outer_wh, 0): self._networks[0]}
         self.looks = Record()
         self._size_wh = size_wh
         self.begin()
+        # Not when a lane first needs it: two threads must not open networks at the same time (`detectors.network`).
+        for wh, at_once in ((self._fits[0].outer_wh, self._close.tiles_at_once), ((CELL, CELL), self._lanes.count)):
+            for lane in range(1, min(at_once, self._lanes.count)):
+                self._by_size[wh, lane] = self._network(wh)
+        if self._lanes.count > 1:
+            self._by_size[(CELL, CELL), 0] = self._network((CELL, CELL))
         self.runtime = f"openvino {self._networks[0].precision}"
 
     @property
@@ -83,8 +92,11 @@ class _FaceDetector(ABC):
     def detect(self, picture: Picture) -> Found:
         size_wh = (picture.shape[1], picture.shape[0])
         boxes, scores = [], []
-        for number, (fit, network) in enumerate(zip(self._fits, self._networks, strict=True)):
-            box, score = self._decode(network.run(fit.fill(picture)), fit, self._threshold)
+        looks = list(zip(self._fits, self._networks, strict=True))
+        seen = self._lanes.each(
+            lambda _, one: self._decode(one[1].run(one[0].fill(picture)), one[0], self._threshold), looks
+        )
+        for number, (fit, (box, score)) in enumerate(zip(self._fits, seen, strict=True)):
             box = fit.back(box, size_wh)
             if number > 0:
                 sides = box[:, 2:] - box[:, :2]
@@ -102,7 +114,7 @@ class _FaceDetector(ABC):
 
     def begin(self) -> None:
         self._close = CloseLooks(
-            self._look_at_part, self._size_wh, self._threshold, self._sure, self.looks, self._fits[0].outer_wh
+            self._look_at_each, self._size_wh, self._threshold, self._sure, self.looks, self._fits[0].outer_wh
         )
         self._between = Between(
             self._look_wholly, self._glance, self._look_closely, self._size_wh, self._sure, self._close.largest
@@ -139,16 +151,22 @@ class _FaceDetector(ABC):
             return NOTHING
         parts = [(view, part_around(one, self._close.scale, self._size_wh)) for one in box]
         self.looks.add("glance", shown_wh(len(parts)), now.number)
-        seen = look_at_parts(self._look_at_part, parts)
+        seen = look_at_parts(self._look_at_each, parts)
         found, score = (np.concatenate(columns) for columns in zip(*seen, strict=True))
         inside: Boxes = np.clip(found, 0, np.array(self._size_wh * 2)).astype(np.float32)
         return _found(inside[score >= self._threshold], score[score >= self._threshold])
 
-    def _look_at_part(self, part: Picture) -> tuple[Boxes, Scores]:
+    def _look_at_each(self, pictures: Sequence[Callable[[], Picture]]) -> list[tuple[Boxes, Scores]]:
+        return self._lanes.each(lambda lane, picture: self._look_at_part(picture(), lane), pictures)
+
+    def _network(self, input_wh: tuple[int, int]) -> Network:
+        return Network(self._path, input_wh, bgr=self.bgr)
+
+    def _look_at_part(self, part: Picture, lane: int = 0) -> tuple[Boxes, Scores]:
         fit = letterbox((part.shape[1], part.shape[0]), max(part.shape[:2]), padding=0)
-        network = self._by_size.get(fit.outer_wh)
+        network = self._by_size.get((fit.outer_wh, lane))
         if network is None:
-            network = self._by_size[fit.outer_wh] = Network(self._path, fit.outer_wh, bgr=self.bgr)
+            network = self._by_size[fit.outer_wh, lane] = self._network(fit.outer_wh)
         box, score = self._decode(network.run(part), fit, GLIMPSE * self._threshold / _CLOSE_DOUBT)
         found = _found(box, score * np.float32(_CLOSE_DOUBT))
         return found.box_xyxy, found.score

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _SINGLE = {ModelTask.OBJECTS: None, ModelTask.FACES: "face", ModelTask.PLATES: "licence plate"}
 
 
-def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]) -> Detector:
-    """`spec` is an entry of `workers.models.detect_params`; `keep` are the object labels that are wanted.
+def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str], lanes: int = 1) -> Detector:
+    """`spec` is an entry of `workers.models.detect_params`; `keep` are the object labels that are wanted; `lanes`:
+    threads for looks that don't depend on each other, where the model has such.
 
     Units: `size_wh`: pixels of the upright picture, whose shape decides the network's.
     Raises: WrongWeights when the file is not what its SHA-256 says, or is no such model.
@@ -40,6 +41,7 @@ def load(spec: Mapping[str, Any], size_wh: tuple[int, int], keep: frozenset[str]
         single_label=_SINGLE[task],
         renamed=spec["labels"],
         keep=keep if task is ModelTask.OBJECTS else None,
+        lanes=lanes,
     )
     if kind is not ModelFormat.ULTRALYTICS:
         from detectors.faces import CenterFace, YuNet

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.detector import Boxes, Scores, View
-from detectors.parts import Look, look_at_parts, part_around, shown_wh
+from detectors.parts import LookAtEach, look_at_parts, part_around, shown_wh
 from detectors.plan import Now, Record
 
 _SECONDS = Fraction(19, 20)
@@ -75,7 +75,7 @@ class LookBack:
     """Holds the frames of the last second; a face that is new on one of them is followed back through those before."""
 
     def __init__(
-        self, look: Look, size_wh: tuple[int, int], low: float, scale: float, looks: Record, apart: int = 1
+        self, look: LookAtEach, size_wh: tuple[int, int], low: float, scale: float, looks: Record, apart: int = 1
     ) -> None:
         """`low`: the least score; `scale`: of the tiles (`detectors.parts`); `apart`: frames from one that is looked at to
         the next, at 30 frames a second."""

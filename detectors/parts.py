@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ _ROOM = 2.75
 _EDGE = 3
 """Pixels of a cell in which the middle of a face can't be trusted."""
 
-Look = Callable[[Picture], tuple[Boxes, Scores]]
-"""Boxes in pixels of a part as it is shown, and their scores."""
+LookAtEach = Callable[[Sequence[Callable[[], Picture]]], list[tuple[Boxes, Scores]]]
+"""Looks at pictures by themselves, each made when its turn comes: boxes in pixels of the picture, and their scores."""
 Part = tuple[int, int, int, int]
 
 
@@ -48,13 +49,13 @@ def shown_wh(count: int) -> tuple[int, int]:
     return count * CELL, CELL
 
 
-def look_at_parts(look: Look, parts: Sequence[tuple[View, Part]]) -> list[tuple[Boxes, Scores]]:
+def look_at_parts(look: LookAtEach, parts: Sequence[tuple[View, Part]]) -> list[tuple[Boxes, Scores]]:
     """What is seen in each part. Units: boxes in pixels of the picture."""
+    shown = look([partial(view.part_rgb, part, (CELL, CELL)) for view, part in parts])
     seen = []
-    for view, part in parts:
-        box, score = look(view.part_rgb(part, (CELL, CELL)))
+    for (_, part), (box, score) in zip(parts, shown, strict=True):
         middle = (box[:, :2] + box[:, 2:]) / 2
         inside = ((middle >= _EDGE) & (middle < CELL - _EDGE)).all(axis=1)
-        shown = box[inside] * ((part[2] - part[0]) / CELL) + np.array(part[:2] * 2)
-        seen.append((shown.astype(np.float32), score[inside]))
+        placed = box[inside] * ((part[2] - part[0]) / CELL) + np.array(part[:2] * 2)
+        seen.append((placed.astype(np.float32), score[inside]))
     return seen

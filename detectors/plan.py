@@ -6,6 +6,7 @@ still, nothing is new, lost or fast, and the time since the last look is shorter
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -120,7 +121,26 @@ class Record:
 
     def to_json(self) -> list[dict[str, Any]]:
         """`frames`: runs of [first, count, step], frames of this reading from 0."""
-        return [
-            {"look": look, "input_wh": list(input_wh), "count": sum(run[1] for run in runs), "frames": runs}
-            for (look, input_wh), runs in self._runs.items()
-        ]
+        return _looks_to_json(self._runs)
+
+
+def joined(plans: Sequence[Mapping[str, Any]], frames: Sequence[int]) -> dict[str, Any]:
+    """The plan of a whole video from those of its segments (`workers.tasks.detect`), in order; `frames`: of each."""
+    models: dict[str, dict[tuple[str, tuple[int, int]], list[list[int]]]] = {}
+    before = 0
+    for plan, count in zip(plans, frames, strict=True):
+        for model, looks in plan["looks"].items():
+            for look in looks:
+                w, h = look["input_wh"]
+                runs = models.setdefault(model, {}).setdefault((look["look"], (w, h)), [])
+                runs += [[first + before, times, step] for first, times, step in look["frames"]]
+        before += count
+    tiles = {model: how for plan in plans for model, how in plan["tiles"].items()}
+    return {**plans[0], "looks": {model: _looks_to_json(runs) for model, runs in models.items()}, "tiles": tiles}
+
+
+def _looks_to_json(looks: Mapping[tuple[str, tuple[int, int]], list[list[int]]]) -> list[dict[str, Any]]:
+    return [
+        {"look": look, "input_wh": list(input_wh), "count": sum(run[1] for run in runs), "frames": runs}
+        for (look, input_wh), runs in looks.items()
+    ]

@@ -129,7 +129,8 @@ class Bench:
         analysis = self._analyse(file, params, media=media, watch=watch)
         made, report = self._redact(file, redaction, analysis.folder / TRACKS, watch, smart=smart)
         doubts = _doubts_in(analysis.folder)
-        return made, {**report, "not_looked_for": analysis.report["not_looked_for"], "doubts": doubts}
+        how = {name: analysis.report[name] for name in ("not_looked_for", "plan")}
+        return made, {**report, **how, "doubts": doubts}
 
     def _fits_one_pass(self, media: MediaInfo, redaction: Redaction) -> bool:
         """Whether tracks can be hidden while they are followed, and the frames that wait for that don't fill the memory."""
@@ -152,6 +153,7 @@ class Bench:
         # As if each segment were looked at by itself: so the steps do it, on as many machines as there are.
         starts = [segment.start_pts for segment in media.segments[1:]]
         about = {"stream_index": video.index, "frame_count": video.frame_count, "begin_at": starts, **self._caps()}
+        about["processors"] = _processors()
         out = self._folder("single_pass")
         with self.stage("redact") as progress:
             report = self._child("single_pass", {"original": file}, {**params, **asked, **about}, out, progress)
@@ -245,6 +247,7 @@ class Bench:
         stop, lock = threading.Event(), threading.Lock()
         done_in = dict.fromkeys((s.number for s in segments), 0)
         expected = sum(s.frame_count for s in segments)
+        at_a_time = min(len(segments), _segments_at_a_time())
 
         def one(segment: Segment) -> tuple[str, Path, dict[str, Any]]:
             def count(done: int, total: int) -> None:  # noqa: ARG001 - the port's signature
@@ -263,10 +266,11 @@ class Bench:
                 "end_pts": segment.end_pts,
                 "frame_count": segment.frame_count,
             }
-            report = self._child("detect", {"original": file}, {**params, "segment": piece}, out, count)
+            shared = {"segment": piece, "processors": _processors() // at_a_time}
+            report = self._child("detect", {"original": file}, {**params, **shared}, out, count)
             return name, out / "raw.parquet", report["damage"]
 
-        with ThreadPoolExecutor(_segments_at_a_time()) as pool:
+        with ThreadPoolExecutor(at_a_time) as pool:
             running = [pool.submit(one, segment) for segment in segments]
             try:
                 done = [future.result() for future in running]
@@ -295,8 +299,12 @@ def _doubts_in(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 def _segments_at_a_time() -> int:
-    return max(1, len(os.sched_getaffinity(0)) // _CORES_PER_SEGMENT)
+    return max(1, _processors() // _CORES_PER_SEGMENT)
 
 
 def _refuse_what_is_missing(params: Mapping[str, Any], labels: Sequence[str]) -> None:

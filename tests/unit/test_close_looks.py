@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -66,6 +67,10 @@ def find_dots(sheet: Picture) -> tuple[np.ndarray, np.ndarray]:
     return boxes, np.full(len(boxes), 0.9, np.float32)
 
 
+def find_dots_in_each(pictures: Sequence[Callable[[], Picture]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [find_dots(picture()) for picture in pictures]
+
+
 @pytest.mark.parametrize("size_wh", SIZES)
 def test_everything_is_found_where_it_is(size_wh):
     """Dots everywhere, at the edges and in the corners too, more than one frame's looks are for."""
@@ -73,7 +78,7 @@ def test_everything_is_found_where_it_is(size_wh):
     down = np.unique(np.linspace(6, size_wh[1] - 7, 5).astype(int))
     dots = [(int(x), int(y)) for x in across for y in down]
     view = Dots(size_wh, dots)
-    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record(), sheet_for(size_wh))
+    looks = CloseLooks(find_dots_in_each, size_wh, 0.1, 0.5, Record(), sheet_for(size_wh))
     found = []
     for n in range(200):
         box, score, earlier = looks.at(view, at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -87,7 +92,7 @@ def test_everything_is_found_where_it_is(size_wh):
 
 def test_what_is_gone_is_given_up():
     size_wh = (640, 360)
-    looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, Record(), sheet_for(size_wh))
+    looks = CloseLooks(find_dots_in_each, size_wh, 0.1, 0.5, Record(), sheet_for(size_wh))
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     there, gone = Dots(size_wh, [(100, 100)]), Dots(size_wh, [])
     seen = [len(looks.at(there, at(n), *nothing)[0]) for n in range(40)]
@@ -95,7 +100,7 @@ def test_what_is_gone_is_given_up():
     for n in range(40, 80):
         assert len(looks.at(gone, at(n), *nothing)[0]) == 0
     record = Record()
-    watched = CloseLooks(find_dots, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
+    watched = CloseLooks(find_dots_in_each, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
     for n in range(40):
         watched.at(gone, at(n), *nothing)
     assert [(line["look"], line["count"]) for line in record.to_json()] == [("tile", 16)], "nothing is known: tiles only"
@@ -106,7 +111,7 @@ def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
     counts = []
     for step in (0, 3):
         record = Record()
-        looks = CloseLooks(find_dots, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
+        looks = CloseLooks(find_dots_in_each, size_wh, 0.1, 0.5, record, sheet_for(size_wh))
         for n in range(80):
             looks.at(Dots(size_wh, [(100 + step * n, 100)]), at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         counts.append(next(line["count"] for line in record.to_json() if line["look"] == "faces"))
@@ -115,7 +120,7 @@ def test_a_face_that_stays_is_looked_at_less_and_less_and_a_moving_one_is_not():
 
 def test_a_picture_smaller_than_a_cell_is_left_to_the_whole_look():
     view = Dots((60, 40), [(20, 20)])
-    looks = CloseLooks(find_dots, (60, 40), 0.1, 0.5, Record(), sheet_for((60, 40)))
+    looks = CloseLooks(find_dots_in_each, (60, 40), 0.1, 0.5, Record(), sheet_for((60, 40)))
     assert [len(looks.at(view, at(n), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))[0]) for n in range(8)] == [
         0
     ] * 8

@@ -13,7 +13,7 @@ from detectors.look_back import Earlier, LookBack
 from detectors.motion import Motion
 from detectors.parts import shown_wh
 from detectors.plan import Now, Record
-from tests.unit.test_close_looks import Dots, find_dots
+from tests.unit.test_close_looks import Dots, find_dots_in_each
 
 SIZE = (640, 360)
 SCALE = 1.0
@@ -33,7 +33,7 @@ class Walk:
     ) -> None:
         self.step, self.first, self.rate, self.shift, self.cut = step, first, rate, shift, cut
         self.record = Record()
-        self.looks = LookBack(find_dots, SIZE, 0.1, SCALE, self.record, apart)
+        self.looks = LookBack(find_dots_in_each, SIZE, 0.1, SCALE, self.record, apart)
         self.seen: dict[int, np.ndarray] = {}
 
     def at(self, frame: int) -> tuple[int, int]:
@@ -112,7 +112,7 @@ def test_what_came_out_of_nothing_costs_four_parts() -> None:
 def test_many_at_once_take_turns_and_none_is_forgotten() -> None:
     places = [(60 + 50 * column, 60 + 60 * row) for column in range(10) for row in range(4)]
     record = Record()
-    looks = LookBack(find_dots, SIZE, 0.1, SCALE, record)
+    looks = LookBack(find_dots_in_each, SIZE, 0.1, SCALE, record)
     view = Dots(SIZE, places)
     seen = set()
     for frame in range(60):

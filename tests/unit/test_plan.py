@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detectors.motion import STILL, Motion
-from detectors.plan import Due, Now, Record, Stride
+from detectors.plan import Due, Now, Record, Stride, joined
 from evidence.redaction import Margin
 
 CALM = Motion((0.001, 0.0), 0.8, 0.0)
@@ -77,3 +77,18 @@ def test_the_record_gives_back_every_frame():
     assert [first + i * step for first, count, step in whole["frames"] for i in range(count)] == frames
     assert [first + i * step for first, count, step in tile["frames"] for i in range(count)] == [2 * f for f in frames]
     assert len(whole["frames"]) < len(frames)
+
+
+def test_the_plans_of_segments_make_one_of_the_whole_video():
+    def plan(*looked: int, tiles: bool = False) -> dict[str, object]:
+        record = Record()
+        for frame in looked:
+            record.add("whole", (640, 384), frame)
+        return {"every_frame": False, "looks": {"model": record.to_json()}, "tiles": {"model": {}} if tiles else {}}
+
+    whole = joined([plan(0, 2, 4), plan(), plan(1, tiles=True)], [6, 4, 5])
+    assert whole["looks"] == {
+        "model": [{"look": "whole", "input_wh": [640, 384], "count": 4, "frames": [[0, 3, 2], [11, 1, 1]]}]
+    }
+    assert whole["tiles"] == {"model": {}}
+    assert not whole["every_frame"]

@@ -5,9 +5,10 @@ Input `original`. Params: `stream_index` (of the video stream), `segment` ({"num
 `workers.models.detect_params`: `detectors`, `keep`, `not_looked_for`; optional `looks_per_second` (so many frames of a
 second are looked at, and no others: for what hides nothing; none: the models choose among all), `every_frame` (true: every
 model looks at every frame, also where that gains nothing), `begin_at` (pts at which the models begin anew, as they do in a
-segment) and `tiles` (how small things are looked for, `detectors.tiled`: {"mode": "auto", "off" or the side of a tile in
-pixels of the picture, "height_m", "view_deg": the camera's height over the ground and its field of view along the longer
-side, in whole metres and degrees, where telemetry tells them}; none: auto).
+segment), `processors` (how many may be kept busy; none: one for each model) and `tiles` (how small things are looked for,
+`detectors.tiled`: {"mode": "auto", "off" or the side of a tile in pixels of the picture, "height_m", "view_deg": the
+camera's height over the ground and its field of view along the longer side, in whole metres and degrees, where telemetry
+tells them}; none: auto).
 
 In `out`: `raw.parquet` (see `detectors.table`): frame (within the segment, from 0), pts, time_base, box_xyxy, score,
 label, model, ago (see `evidence.track.Detections`); in its metadata the pts of every frame that decoded, and how the
@@ -54,6 +55,8 @@ T = TypeVar("T")
 LOOKED_AT = APART.frames + 4
 """Frames that may wait for their models: more than a patient one may owe, and enough to keep decoding and inference both
 busy."""
+_MOST_LANES = 4
+"""Each has networks of its own, 60 MB for full HD; no more looks than so are often due at once."""
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -146,6 +149,7 @@ class Look:
         self._keep, self._every_frame = frozenset(params["keep"]), bool(params.get("every_frame", False))
         self._begin_at = deque[int](params.get("begin_at", ()))
         self._per_second = params.get("looks_per_second")
+        self._lanes = max(1, min(_MOST_LANES, int(params.get("processors", 1)) - (len(self._specs) - 1)))
         self._begun = 0
         self._samples, self._tiles = samples, Asked.read(params.get("tiles"))
         self.held: int | None = None
@@ -173,7 +177,8 @@ class Look:
 
     def _opened(self, spec: Mapping[str, Any], size_wh: tuple[int, int]) -> Detector:
         others = {label for detector in self.detectors for label in detector.labels}
-        detector, chosen = with_tiles(spec, load(spec, size_wh, self._keep), size_wh, self._keep, self._tiles, self._samples)
+        opened = load(spec, size_wh, self._keep, self._lanes)
+        detector, chosen = with_tiles(spec, opened, size_wh, self._keep, self._tiles, self._samples)
         if chosen is not None:
             self._chosen[detector.name] = chosen.to_json(size_wh)
         if self._per_second:
