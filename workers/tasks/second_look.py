@@ -42,7 +42,8 @@ from evidence.ports import Progress
 from evidence.redaction import BoxXYXY, Masks, Redaction
 from evidence.track import Playback, Track
 from evidence.wire import moment_to_json, redaction_asked, track_to_json
-from media.frames import Frame, FrameReader, read_frames
+from media.ahead import ahead
+from media.frames import Frame, read_frames
 from media.stills import cropped, save_jpeg, shrunk
 from workers.tasks import analysis as analyses
 from workers.tasks.thumbnails import frames_at
@@ -63,7 +64,8 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     look = _Look(analysis, redaction, params["detectors"])
     with read_frames(copy, _PICTURE_STREAM, cuts=(), **analyses.limits(params)) as reader:
         every = max(1, round(reader.rate / LOOKS_PER_S))
-        decoded = _look_through(reader, look, every, analysis.frame_count, progress)
+        with ahead(reader) as frames:
+            decoded = _look_through(frames, look, every, analysis.frame_count, progress)
     if decoded != analysis.frame_count:
         raise IntegrityError(f"{decoded} frames of the copy can be decoded, but {analysis.frame_count} were analysed")
     sure = {spec["name"]: spec["threshold"] for spec in params["detectors"]}
@@ -150,7 +152,7 @@ class _Look:
             self.models.append({**described(spec, detector), "mirrored": spec["mirrored"]})
 
 
-def _look_through(reader: FrameReader, look: _Look, every: int, expected: int, progress: Progress) -> int:
+def _look_through(frames: Iterable[Frame], look: _Look, every: int, expected: int, progress: Progress) -> int:
     """How many frames were decoded. The frame before is kept: it is looked at when something new is seen on this one,
     and when a mask is back that was away for fewer frames than lie between two looks.
     """
@@ -159,7 +161,7 @@ def _look_through(reader: FrameReader, look: _Look, every: int, expected: int, p
     ends = _Ends(every)
     again = False
     decoded = 0
-    for frame in reader:
+    for frame in frames:
         here = _Here(frame, *look.masks_of(frame))
         if before is not None and ends.closed(frame.index, before.masks, here.masks):
             look.at(before)
