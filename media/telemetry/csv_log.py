@@ -85,6 +85,8 @@ class _Reading:
     recording: list[bool] = field(default_factory=list)
     millionths: bool = False
     """Whether places come as whole numbers of ten millionths, as autopilots log what their receivers said."""
+    semicircles: bool = False
+    """Whether places come as parts of a circle: nothing in the table was converted from what Garmin's recordings hold."""
     device: str = ""
     odd: int = 0
     broken: bool = False
@@ -259,6 +261,7 @@ def _turn(said: dict[Quantity, float], extras: dict[Extra, str], reading: _Readi
         heading = reading.used.get(quantity)
         if heading is not None and heading.semicircles and abs(value) > 1000:
             value *= 180 / 2**31
+            reading.semicircles = True
         elif 1000 < abs(value) <= most * 1e7 and value.is_integer():
             value *= 1e-7
             reading.millionths = True
@@ -271,7 +274,7 @@ def _turn(said: dict[Quantity, float], extras: dict[Extra, str], reading: _Readi
 
 def _telemetry(reading: _Reading, table: _Table) -> Telemetry:
     count = len(reading.values)
-    found = times(reading.times, count)
+    found = times(reading.times, count, garmin=reading.semicircles)
     columns = {q: reading.values.column(q) for q in reading.values}
     _heights(columns, reading)
     _moves(columns, reading)

@@ -46,6 +46,13 @@ _LASTING = re.compile(r"\b(?:elapsed|fly|flight|video|media|offset|clip|play|sin
 _SAID_UTC = re.compile(r"\b(?:utc|gmt|gps|unix|epoch|zulu|posix)\b")
 
 
+_GARMIN_ZERO_S = 631_065_600
+"""1989-12-31 in seconds since 1970."""
+_GARMIN_FIRST_S, _GARMIN_LAST_S = 500_000_000, 1_500_000_000
+"""From 2005 to 2037. Counted from 1970 these would be moments from 1985 to 2017: a table that was converted in its times
+alone, and is that old, is taken wrongly, and it is said how it was taken."""
+
+
 class Kind(Enum):
     STAMP = auto()
     EPOCH = auto()
@@ -68,9 +75,14 @@ class Times:
 Column = tuple[Heading, Sequence[str]]
 
 
-def times(columns: Sequence[Column], rows: int) -> Times:
-    """From every column that speaks of time: the best clock, and the best count since the log began."""
+def times(columns: Sequence[Column], rows: int, *, garmin: bool = False) -> Times:
+    """From every column that speaks of time: the best clock, and the best count since the log began.
+
+    `garmin`: whether the table holds the numbers of a Garmin recording as they are.
+    """
     warnings: list[str] = []
+    if garmin:
+        columns = [(heading, _since_1970(heading, texts, warnings)) for heading, texts in columns]
     columns = _apart(columns, warnings)
     kinds = [(kind, column) for column in columns if (kind := _kind(column)) is not None]
     clock, zone = _clock(kinds, rows, warnings)
@@ -114,6 +126,20 @@ def _apart(columns: Sequence[Column], warnings: list[str]) -> Sequence[Column]:
                     for t, (whole, point, rest) in zip(full, parts, strict=True)
                 ]
     return [(heading, apart.get(heading.place, texts)) for heading, texts in columns]
+
+
+def _since_1970(heading: Heading, texts: Sequence[str], warnings: list[str]) -> Sequence[str]:
+    """Garmin's seconds, counted from the last day of 1989, as seconds since 1970; other columns as they are.
+
+    Source: FIT protocol, type date_time: seconds since 1989-12-31 00:00:00 UTC.
+    """
+    if not _all(r"\d{9,10}(?:\.0*)?", texts) or re.search(r"\b(?:unix|epoch|posix)\b", heading.words):
+        return texts
+    seconds = [int(text.partition(".")[0]) if text else None for text in texts]
+    if not all(_GARMIN_FIRST_S <= second < _GARMIN_LAST_S for second in seconds if second is not None):
+        return texts
+    warnings.append(f"“{heading.words}” is taken as seconds since 1989-12-31, as Garmin's recordings count them")
+    return ["" if second is None else str(second + _GARMIN_ZERO_S) for second in seconds]
 
 
 def _all(pattern: str, texts: Sequence[str]) -> bool:

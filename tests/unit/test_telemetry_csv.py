@@ -462,6 +462,30 @@ def test_garmins_parts_of_a_circle_are_no_ten_millionths() -> None:
     assert said(found) == {Q.LATITUDE: 51.501, Q.LONGITUDE: -0.142}
 
 
+@pytest.mark.parametrize(("first", "at"), [(1085667194, (2024, 5, 26, 14, 13, 14)), (800000000, (2015, 5, 8, 6, 13, 20))])
+def test_garmins_seconds_count_from_1989(first: int, at: tuple[int, int, int, int, int, int]) -> None:
+    rows = [f"{first + second}|614430870|-1694129" for second in (0, 2)]
+    found = read("timestamp|position_lat|position_long", *rows)
+    assert found.clock_us.tolist() == [micros(*at), micros(*at) + 2_000_000]
+    assert found.elapsed_us.tolist() == [0, 2_000_000]
+    assert found.zone is Zone.UTC
+    assert any("1989" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("heading", "place", "seconds", "year"),
+    [
+        ("timestamp", "614430870|-1694129", 1716732794, 2024),
+        ("unix time", "614430870|-1694129", 1085667194, 2004),
+        ("timestamp", "51.501|-0.142", 1085667194, 2004),
+    ],
+)
+def test_seconds_that_nothing_calls_garmins_count_from_1970(heading: str, place: str, seconds: int, year: int) -> None:
+    found = read(f"{heading}|position_lat|position_long", f"{seconds}|{place}")
+    assert found.clock_us[0] // 1_000_000 == seconds
+    assert micros(year, 1, 1, 0, 0, 0) < found.clock_us[0] < micros(year + 1, 1, 1, 0, 0, 0)
+
+
 def test_a_point_may_part_the_thousands() -> None:
     found = read("Breite;Länge;Höhe (m)", "51,501;-0,142;1.234,5", separator=";")
     assert said(found) == HERE | {Q.HEIGHT_SEA: 1234.5}
