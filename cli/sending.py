@@ -38,6 +38,8 @@ class Claims:
     device: str = ""
     officer: str = ""
     sidecar_for: str = ""
+    folder: str = ""
+    """Where the file lies, relative to what was named."""
 
     def fields(self, filename: str, sha256: str) -> dict[str, str]:
         said = {"filename": filename} | asdict(self) | {"sha256": sha256}
@@ -96,7 +98,9 @@ class Memory:
         self._folder = folder or state_folder() / "uploads"
 
     def _place(self, server: str, fingerprint: Fingerprint, claims: Claims) -> Path:
-        named = json.dumps([server, asdict(fingerprint), asdict(claims)], sort_keys=True)
+        # The same file is gone on with from whichever folder the command is run.
+        said = {key: value for key, value in asdict(claims).items() if key != "folder"}
+        named = json.dumps([server, asdict(fingerprint), said], sort_keys=True)
         return self._folder / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}.json"
 
     def find(self, server: str, fingerprint: Fingerprint, claims: Claims) -> tuple[str, str] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,29 @@ class Group:
 
     main: Path | None
     sidecars: tuple[Path, ...]
+
+
+_LONGEST_FOLDER = 1024
+"""What a server takes."""
+
+
+def folders(paths: Sequence[Path]) -> Mapping[Path, str]:
+    """The folder of each file, to be told to the server: as it was named where all were named relatively, else from the
+    deepest folder that they share, so that nothing above it is told. Empty where there is nothing to tell.
+    """
+    if all(not path.is_absolute() and ".." not in path.parts for path in paths):
+        return {path: told(path.parent) for path in paths}
+    # Links aren't followed: where they lead to was not named.
+    places = {path: Path(os.path.abspath(path)).parent for path in paths}  # noqa: PTH100
+    shared = os.path.commonpath(list(places.values()))
+    return {path: told(place.relative_to(shared)) for path, place in places.items()}
+
+
+def told(folder: Path) -> str:
+    """A relative folder as the server takes it; empty for one that it would refuse: the file is to come in."""
+    said = "" if folder == Path() else folder.as_posix()
+    refused = len(said) > _LONGEST_FOLDER or not said.isprintable() or "\\" in said or said[1:2] == ":"
+    return "" if refused else said
 
 
 def is_sidecar(path: Path) -> bool:

@@ -17,7 +17,7 @@ from rich.text import Text
 from cli.client import DEFAULT_SERVER, Server
 from cli.exit_codes import ExitCode, code_of
 from cli.sending import Claims, Fingerprint, Memory, Outcome, Sender
-from cli.sidecars import grouped
+from cli.sidecars import folders, grouped
 from evidence import ports
 from evidence.errors import ExhibitError
 from evidence.exhibit import SourceKind
@@ -59,7 +59,8 @@ def upload(
 
     Each file's SHA-256 is taken here first and compared with what the server reads back from its store. Sidecars named
     like a recording of the same call (.srt, .gpx, .csv …) are linked to it. The card may be wiped when a file is
-    *secured*; *stored, not locked* is what a server without a locking store can say at best.
+    *secured*; *stored, not locked* is what a server without a locking store can say at best. The folder that a file lies in
+    is told as it was named (of a whole path only what is below the folder that all files share).
 
     Example: exhibit upload DJI_0042.MP4 DJI_0042.SRT --case 01AB/12345/26 --kind drone
 
@@ -89,16 +90,17 @@ Bar = Callable[[str], AbstractContextManager[ports.Progress]]
 
 def send_all(sender: Sender, files: list[Path], said: Claims, bar: Bar) -> Iterator[Outcome]:
     """Recordings first, each followed by its sidecars with a link to what it became."""
+    lay_in = folders(files)
     for group in grouped(files):
         linked = said
         if group.main is not None:
             with bar(group.main.name) as progress:
-                outcome = sender.send(group.main, said, progress)
+                outcome = sender.send(group.main, replace(said, folder=lay_in[group.main]), progress)
             yield outcome
             linked = replace(said, sidecar_for=outcome.exhibit or group.main.name)
         for sidecar in group.sidecars:
             with bar(sidecar.name) as progress:
-                yield sender.send(sidecar, linked, progress)
+                yield sender.send(sidecar, replace(linked, folder=lay_in[sidecar]), progress)
 
 
 @contextmanager

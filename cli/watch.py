@@ -19,7 +19,7 @@ import typer
 from cli.client import DEFAULT_SERVER, Server
 from cli.exit_codes import ExitCode
 from cli.sending import Claims, Fingerprint, Memory, Outcome, Sender, state_folder, write_whole
-from cli.sidecars import Group, grouped, is_sidecar, stem_of
+from cli.sidecars import Group, grouped, is_sidecar, stem_of, told
 from cli.upload import (
     Bar,
     CaseOption,
@@ -233,6 +233,7 @@ class DropFolder:
     def _send(self, path: Path, said: Claims, bar: Bar) -> str:
         """The exhibit that the file became. What isn't the file's fault is not remembered as its end."""
         fingerprint = Fingerprint.of(path)
+        said = replace(said, folder=told(path.parent.relative_to(self.folder)))
         with bar(path.name) as progress:
             outcome = self.sender.send(path, said, progress)
         if isinstance(outcome.cause, CaseClosed):

@@ -194,6 +194,8 @@ class Exhibit:
     device: str
     officer: str
     sidecar_for: str
+    folder: str
+    """Where it lay on its card, relative to what was sent, as the sender says; empty: unknown."""
     condition: Condition
     note: str
     media: MediaInfo | None

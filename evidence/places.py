@@ -41,8 +41,14 @@ class How(StrEnum):
 
     NAMED = "named by the uploader"
     STEM = "same file name"
+    FOLDER = "same folder and overlapping time"
     TIME = "overlapping time"
     PERSON = "paired by a person"
+
+    @property
+    def by_time(self) -> bool:
+        """Whether nothing but time, in the same folder or anywhere, speaks for it."""
+        return self in (How.FOLDER, How.TIME)
 
 
 @dataclass(frozen=True, slots=True)

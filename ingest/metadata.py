@@ -1,6 +1,6 @@
 """What a sender says about a file: read from `Upload-Metadata` or from a form, checked, and kept as data.
 
-filename, case, kind · optional captured_at, device, officer, sidecar_for, sha256
+filename, case, kind · optional captured_at, device, officer, sidecar_for, folder, sha256
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
@@ -18,9 +19,10 @@ HEADER = "upload_metadata"
 """Under this name the header as it was sent is kept beside the fields: HEAD has to give it back to the letter."""
 
 _HEADER_BYTES = 8 * 1024
-_LONGEST = {"filename": 1024, "case": 200, "device": 200, "officer": 200, "sidecar_for": 1024}
+_LONGEST = {"filename": 1024, "case": 200, "device": 200, "officer": 200, "sidecar_for": 1024, "folder": 1024}
 _KEY = re.compile(r"[!-+\--~]+")
 """Printable ASCII without space and comma."""
+_WHOLE_PATH = re.compile(r"[/\\]|[A-Za-z]:")
 _KINDS = ", ".join(kind.value for kind in SourceKind)
 
 
@@ -71,6 +73,8 @@ def checked(fields: Mapping[str, str], *, zone: tzinfo | None = None) -> dict[st
     for key in ("device", "officer", "sidecar_for"):
         if text := given.get(key, "").strip():
             result[key] = text
+    if folder := given.get("folder", ""):
+        result["folder"] = _relative(folder)
     if claimed := given.get("captured_at", "").strip():
         result["captured_at"] = _moment(claimed, zone)
     if declared := given.get("sha256", "").strip().lower():
@@ -95,6 +99,17 @@ def _kind(text: str) -> str:
     if kind not in set(SourceKind):
         raise BadInput(f"“{text[:40]}” is not a kind of source.", hint=f"Choose one of: {_KINDS}.")
     return kind
+
+
+def _relative(folder: str) -> str:
+    """Where a file lay, kept as it came. A whole path would tell of the sender's machine: it is none of ours."""
+    if any(unicodedata.category(letter) == "Cc" for letter in folder):
+        raise BadInput("The folder holds control characters.", hint="Leave folder out, or rename the folder.")
+    if _WHOLE_PATH.match(folder) or ".." in re.split(r"[/\\]", folder):
+        raise BadInput(
+            "The folder is not relative to what is sent.", hint="Send folder as DCIM/100MEDIA, without drive or leading /."
+        )
+    return folder
 
 
 def _moment(text: str, zone: tzinfo | None) -> str:

@@ -111,7 +111,7 @@ pairings = Table(
     metadata,
     Column("sidecar_id", ForeignKey("exhibits.id"), primary_key=True),
     Column("video_id", ForeignKey("exhibits.id"), primary_key=True),
-    Column("how", Text, nullable=False, comment="named, stem, time or person"),
+    Column("how", Text, nullable=False, comment="named, stem, folder, time or person"),
     Column("active", Boolean, nullable=False, comment="false: a person has parted them, and it stays so"),
     Column("offset_us", BigInteger, comment="set by a person; empty: from the two clocks"),
     Column("made_by", Text, nullable=False),

@@ -41,6 +41,7 @@ def exhibit_of(row: AnyRow) -> Exhibit:
         device=row.device,
         officer=row.officer,
         sidecar_for=row.sidecar_for,
+        folder=row.folder,
         condition=Condition(row.condition),
         note=row.note,
         media=None if row.media is None else media_from_json(row.media),

@@ -154,6 +154,7 @@ exhibits = Table(
     Column("device", Text, nullable=False, server_default=""),
     Column("officer", Text, nullable=False, server_default=""),
     Column("sidecar_for", Text, nullable=False, server_default=""),
+    Column("folder", Text, nullable=False, server_default="", comment="relative to what was sent; empty: unknown"),
     Column("condition", Text, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     Column("media", JSONB),

@@ -69,6 +69,7 @@ class ExhibitLedger(Writer):
                 "device": exhibit.device,
                 "officer": exhibit.officer,
                 "sidecar_for": exhibit.sidecar_for,
+                "folder": exhibit.folder,
                 "upload": upload.id,
                 "ready": [step.step for step in wanted],
             }
@@ -169,6 +170,7 @@ def _insert(connection: Connection, upload: Upload, received: Received, referenc
         "device": metadata.get("device", ""),
         "officer": metadata.get("officer", ""),
         "sidecar_for": metadata.get("sidecar_for", ""),
+        "folder": metadata.get("folder", ""),
         "condition": Condition.UNKNOWN.value,
         "key": received.key,
         "version_id": received.version_id,

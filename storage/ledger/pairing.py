@@ -44,7 +44,7 @@ def pair_up(connection: Connection, exhibit: Exhibit, now: datetime) -> list[dic
     paired: list[dict[str, Any]] = []
     for other in others:
         sidecar, video = (exhibit, other) if is_sidecar else (other, exhibit)
-        how = _named_or_same_stem(sidecar, video) or _by_time(connection, sidecar, video)
+        how = _sign(connection, sidecar, video)
         if how is None or _known(connection, sidecar, video):
             continue
         row = {"sidecar_id": sidecar.id, "video_id": video.id, "how": how.value, "active": True}
@@ -76,18 +76,20 @@ def in_words(sidecar: Exhibit, video: Exhibit) -> dict[str, Any]:
     }
 
 
-def locate_again(connection: Connection, exhibit_ids: Collection[ExhibitId]) -> list[str]:
-    """Make LOCATE of these exhibits ready again where it has run or runs; the exhibits' ids."""
+def locate_again(
+    connection: Connection, exhibit_ids: Collection[ExhibitId], also: Collection[Step] = frozenset()
+) -> list[str]:
+    """Make LOCATE, and `also` these, of the exhibits ready again where they have run or run; the ids of the exhibits."""
     # Their rows first, as everywhere: a step of theirs that ends at this moment waits, or is waited for.
     connection.execute(select(exhibits.c.id).where(exhibits.c.id.in_(exhibit_ids)).order_by(exhibits.c.id).with_for_update())
     stale = and_(
         step_runs.c.exhibit_id.in_(exhibit_ids),
-        step_runs.c.step == Step.LOCATE.value,
+        step_runs.c.step.in_([step.value for step in {Step.LOCATE, *also}]),
         step_runs.c.requested_by == AUTOMATIC,
         step_runs.c.state.in_([state.value for state in _STALE]),
     )
     made_ready = connection.execute(update(step_runs).where(stale).values(again()).returning(step_runs.c.exhibit_id))
-    return sorted(row.exhibit_id for row in made_ready)
+    return sorted({row.exhibit_id for row in made_ready})
 
 
 def partners(connection: Connection, exhibit: Exhibit) -> set[ExhibitId]:
@@ -114,11 +116,39 @@ def _known(connection: Connection, sidecar: Exhibit, video: Exhibit) -> bool:
     return connection.execute(select(pairings.c.how).where(this)).first() is not None
 
 
-def _named_or_same_stem(sidecar: Exhibit, video: Exhibit) -> How | None:
+def _sign(connection: Connection, sidecar: Exhibit, video: Exhibit) -> How | None:
+    """By what the two belong together, the best sign first; None: by nothing."""
     if sidecar.sidecar_for:
         named = sidecar.sidecar_for.casefold() in {video.id.casefold(), video.filename.casefold()}
         return How.NAMED if named else None
-    return How.STEM if _stem(sidecar) == _stem(video) else None
+    if _stem(sidecar) != _stem(video):
+        return _by_time(connection, sidecar, video)
+    # Cameras begin to count anew in each folder of a card: a name says nothing there unless the time does.
+    apart = _together(sidecar, video) is False
+    return How.STEM if not apart or _overlap(connection, sidecar, video) else None
+
+
+def _together(sidecar: Exhibit, video: Exhibit) -> bool | None:
+    """Whether they lay in one folder. Of two senders nobody knows: each names it from his own card."""
+    return same_folder(sidecar.folder, video.folder) if sidecar.uploaded_by == video.uploaded_by else None
+
+
+def same_folder(one: str, other: str) -> bool | None:
+    """Whether two files lay in one folder, as their senders say it; None where that isn't known.
+
+    Of one that was sent from further down, `100MEDIA` beside `DCIM/100MEDIA`, it isn't known.
+    """
+    first, second = _parts(one), _parts(other)
+    if not first or not second:
+        return None
+    if first == second:
+        return True
+    short = min(len(first), len(second))
+    return None if first[-short:] == second[-short:] else False
+
+
+def _parts(folder: str) -> tuple[str, ...]:
+    return tuple(part for part in folder.replace("\\", "/").casefold().split("/") if part not in ("", "."))
 
 
 def _stem(exhibit: Exhibit) -> str:
@@ -126,13 +156,26 @@ def _stem(exhibit: Exhibit) -> str:
 
 
 def _by_time(connection: Connection, sidecar: Exhibit, video: Exhibit) -> How | None:
-    """Both of one person's devices of one kind, the video without a place of its own, and both recorded at the same time."""
-    if sidecar.sidecar_for or (sidecar.uploaded_by, sidecar.kind) != (video.uploaded_by, video.kind):
+    """Both of one person's devices of one kind, not from two folders, the video without a place of its own, and both
+    recorded at the same time.
+    """
+    # Also in one folder the kind counts: all cameras call theirs DCIM/100MEDIA.
+    together = _together(sidecar, video)
+    if together is False or (sidecar.uploaded_by, sidecar.kind) != (video.uploaded_by, video.kind):
         return None
+    if _has_partner(connection, sidecar, video) or _is_placed(connection, video):
+        return None
+    if not _overlap(connection, sidecar, video):
+        return None
+    return How.FOLDER if together else How.TIME
+
+
+def _overlap(connection: Connection, sidecar: Exhibit, video: Exhibit) -> bool:
+    """Whether both were recorded at the same time, as their clocks say."""
     start = _start_us(video)
     duration = None if video.media is None else video.media.duration_s
-    if start is None or not duration or _has_partner(connection, sidecar, video) or _is_placed(connection, video):
-        return None
+    if start is None or not duration:
+        return False
     ends = start + int(duration * 1_000_000)
     known = telemetry_sources.c.clock_first_us.is_not(None)
     mine = select(telemetry_sources).where(
@@ -141,8 +184,8 @@ def _by_time(connection: Connection, sidecar: Exhibit, video: Exhibit) -> How | 
     for source in connection.execute(mine):
         common = min(ends, source.clock_last_us) - max(start, source.clock_first_us)
         if common * _SHARE_US >= min(ends - start, source.clock_last_us - source.clock_first_us) and common > 0:
-            return How.TIME
-    return None
+            return True
+    return False
 
 
 def _start_us(video: Exhibit) -> int | None:
@@ -153,7 +196,7 @@ def _start_us(video: Exhibit) -> int | None:
 def _has_partner(connection: Connection, sidecar: Exhibit, video: Exhibit) -> bool:
     """Whether either of them is known to belong to somebody by a better sign."""
     either = or_(pairings.c.sidecar_id == sidecar.id, pairings.c.video_id == video.id)
-    better = and_(either, pairings.c.active, pairings.c.how != How.TIME.value)
+    better = and_(either, pairings.c.active, pairings.c.how.not_in([how.value for how in How if how.by_time]))
     return connection.execute(select(pairings.c.how).where(better)).first() is not None
 
 

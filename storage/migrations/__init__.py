@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-HEAD = "0004"
+HEAD = "0005"
 """The version that this program works with; a test holds it to the newest file in `versions/`."""

@@ -255,5 +255,5 @@ def send(page: Page, files: list[Path], case: str, kind: str) -> None:
     page.goto("/upload")
     page.get_by_label("Case reference").fill(case)
     page.get_by_role("radio", name=kind).check()
-    page.locator('input[type="file"]').set_input_files(files)
+    page.locator('input[name="files"]').set_input_files(files)
     page.get_by_role("button", name="Upload", exact=True).click()

@@ -348,6 +348,43 @@ def test_a_walk_that_was_recorded_during_a_video_is_paired_with_it_by_time(
     assert [(p.video.id, p.how) for p in index.pairs(walk.id)] == [(during.id, How.TIME)]
 
 
+def _films_during_a_walk(make: Factory, user: User, case: Case, walk_in: str, films_in: dict[str, str]) -> Exhibit:
+    """A walk of ten minutes, and films of two minutes in it, by file name and folder."""
+    start = int(datetime(2026, 3, 1, 20, tzinfo=UTC).timestamp())
+    walk = sidecar(make, user, case, filename="DJI_0001.gpx", folder=walk_in)
+    located(make, walk, places(walk.id, hovering(600, clock_s=start - 60), family="GPX"))  # type: ignore[arg-type]
+    for filename, folder in films_in.items():
+        make.exhibit(user, case, captured_at="2026-03-01T20:00:00Z", filename=filename, folder=folder)
+        make.finish(make.claim(Step.PROBE), media=video(duration_s=Fraction(120)))
+    return walk
+
+
+def test_time_pairs_in_one_folder_and_not_over_two_that_are_known(
+    make: Factory, index: Index, user: User, case: Case
+) -> None:
+    films = {"same.mp4": "dcim/100MEDIA/", "deeper.mp4": "100MEDIA", "unknown.mp4": "", "other.mp4": "DCIM/101MEDIA"}
+    walk = _films_during_a_walk(make, user, case, "DCIM/100MEDIA", films)
+    assert {p.video.filename: p.how for p in index.pairs(walk.id)} == {
+        "same.mp4": How.FOLDER,
+        "deeper.mp4": How.TIME,
+        "unknown.mp4": How.TIME,
+    }
+
+
+def test_a_name_that_comes_again_in_another_folder_is_the_same_only_at_the_same_time(
+    make: Factory, index: Index, user: User, case: Case
+) -> None:
+    walk = _films_during_a_walk(make, user, case, "telemetry", {"DJI_0001.MP4": "films"})
+    late = make.exhibit(user, case, captured_at="2026-03-01T22:00:00Z", filename="DJI_0001.MP4", folder="later")
+    make.finish(make.claim(Step.PROBE), media=video(duration_s=Fraction(120)))
+    assert index.pairs(late.id) == []
+    (pair,) = index.pairs(walk.id)
+    assert (pair.video.folder, pair.sidecar.folder, pair.how) == ("films", "telemetry", How.STEM)
+    stranger = make.user()
+    made = make.exhibit(stranger, case, filename="DJI_0001.MP4", folder="mine")
+    assert [p.how for p in index.pairs(made.id)] == [How.STEM], "what two people call their folders says nothing"
+
+
 def test_a_person_pairs_and_parts_and_it_stays_so(
     make: Factory, ledger: Ledger, index: Index, user: User, case: Case
 ) -> None:

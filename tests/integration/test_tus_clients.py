@@ -103,6 +103,16 @@ def test_upload_brings_files_in_with_their_sidecars(here: Served, officer: Perso
     assert here.storage.index.exhibit(sidecar["exhibit"]).sidecar_for == main["exhibit"]
 
 
+def test_upload_tells_in_which_folder_a_file_lies_and_nothing_above(here: Served, officer: Person, tmp_path: Path) -> None:
+    here.make.case(reference="CLI/2")
+    for number, name in enumerate(("100/a.mp4", "101/b.mp4")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(video_bytes(5000 + number, 5))
+    code, outcomes = uploaded(here, officer, *map(str, sorted(tmp_path.glob("*/*"))), "--case", "CLI/2", "--kind", "drone")
+    assert code == 0
+    assert [here.storage.index.exhibit(one["exhibit"]).folder for one in outcomes] == ["100", "101"]
+
+
 def test_run_again_it_tells_the_same_and_sends_nothing(here: Served, officer: Person, tmp_path: Path) -> None:
     clip = tmp_path / "a.mp4"
     clip.write_bytes(video_bytes(5000, 4))
@@ -301,6 +311,12 @@ def test_sidecars_wait_for_their_recording_and_are_linked(
     found = {e.filename: e for e in here.storage.index.exhibits_by(officer.user)}
     assert found["DJI_1.SRT"].sidecar_for == found["dji_1.csv"].sidecar_for == found["DJI_1.MP4"].id
     assert found["alone.gpx"].sidecar_for == ""
+    deeper = drop.folder / "card" / "DCIM" / "a.mp4"
+    deeper.parent.mkdir(parents=True)
+    deeper.write_bytes(video_bytes(3000, 25))
+    assert drop.look() + drop.look() == [("a.mp4", "stored")]
+    told = {e.filename: e.folder for e in here.storage.index.exhibits_by(officer.user)}
+    assert (told["a.mp4"], told["DJI_1.MP4"]) == ("card/DCIM", "")
 
 
 def test_a_refusal_is_said_once_and_looked_at_again_when_the_file_changes(

@@ -35,6 +35,7 @@ def an_exhibit(**other: Any) -> Exhibit:
             device="",
             officer="",
             sidecar_for="",
+            folder="",
             condition=Condition.UNKNOWN,
             note="",
             media=None,

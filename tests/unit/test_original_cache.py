@@ -66,6 +66,7 @@ def put(shelf: Shelf, name: str, data: bytes) -> Exhibit:
         device="",
         officer="",
         sidecar_for="",
+        folder="",
         condition=Condition.UNKNOWN,
         note="",
         media=None,

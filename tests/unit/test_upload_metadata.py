@@ -93,6 +93,34 @@ def test_what_is_wrong_is_named_with_what_to_do(changed: dict[str, str], said: s
     assert len(error.value.hint) > 10
 
 
+@pytest.mark.parametrize("folder", ["DCIM/100MEDIA", "CARD\\DCIM", " two  words ", "Käse/#1", "a..b", "x :y"])
+def test_a_folder_is_kept_as_it_came(folder: str) -> None:
+    assert checked(GOOD | {"folder": folder})["folder"] == folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("/media/card/DCIM", "not relative"),
+        ("\\\\server\\share", "not relative"),
+        ("E:\\DCIM", "not relative"),
+        ("../card", "not relative"),
+        ("a\\..\\b", "not relative"),
+        ("a\nb", "control characters"),
+        ("a\u0085b", "control characters"),
+        ("x" * 1025, "longer than"),
+    ],
+)
+def test_a_folder_of_the_senders_machine_or_that_is_none_is_refused(folder: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said) as error:
+        checked(GOOD | {"folder": folder})
+    assert len(error.value.hint) > 10
+
+
+def test_no_folder_is_no_error() -> None:
+    assert "folder" not in checked(GOOD | {"folder": ""})
+
+
 def test_no_case_is_no_error() -> None:
     assert checked({"filename": "a.mp4", "kind": "Phone"}) == {"filename": "a.mp4", "case": "", "kind": "phone"}
 

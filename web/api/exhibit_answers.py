@@ -231,6 +231,7 @@ class WholeExhibit(ExhibitLine):
     device: str
     officer: str
     sidecar_for: str
+    folder: str = Field(description="Where it lay, relative to what was sent, as the sender says; empty: unknown.")
     media: Media | None
     outputs: list[OutputAnswer] = Field(description="Newest first; the original is always there under that name.")
     doubts: DoubtList
@@ -244,6 +245,7 @@ class WholeExhibit(ExhibitLine):
             device=exhibit.device,
             officer=exhibit.officer,
             sidecar_for=exhibit.sidecar_for,
+            folder=exhibit.folder,
             media=Media(**media_to_json(exhibit.media)) if exhibit.media else None,
             outputs=[
                 OutputAnswer.of(o, view.accepted.get(o.sha256) if o.step is Step.REDACT else None) for o in view.outputs

@@ -119,6 +119,7 @@ def facts(view: ExhibitView) -> list[tuple[str, str]]:
     exhibit, filmed = view.exhibit, _filmed(view) or ("",)
     found = [
         ("File name", exhibit.filename),
+        ("Folder, as it was sent", exhibit.folder),
         ("Size", f"{size(exhibit.size_bytes)} ({exhibit.size_bytes:,} bytes)"),
         ("Kind", f"{words.KIND[exhibit.kind]}, {words.FILE_TYPE[exhibit.file_type].lower()}"),
         ("Uploaded", f"{moment(exhibit.uploaded_at)} by {view.uploaded_by.display_name}"),

@@ -9,6 +9,7 @@ const FIELDS = ["case", "kind", "device", "officer", "captured_at", "sidecar_for
 
 const form = document.getElementById("upload-form");
 const picker = form.querySelector('input[type="file"]'); // GOV.UK's script gives its own button the id "files".
+const folder = document.getElementById("folder");
 const list = document.getElementById("upload-list");
 const memory = `exhibit.uploads.${form.dataset.person}`;
 const entries = new Map();
@@ -17,6 +18,7 @@ function start() {
   // Where tus can't work, the plain form stays as it is.
   if (!window.tus?.isSupported) return;
   form.addEventListener("submit", submit);
+  document.getElementById("folder-choice").hidden = !("webkitdirectory" in folder);
   for (const entry of recall()) {
     entries.set(entry.key, entry);
     show(entry);
@@ -33,24 +35,42 @@ function start() {
 
 function submit(event) {
   event.preventDefault();
-  const files = [...picker.files];
+  const files = [...picker.files, ...[...folder.files].filter((file) => !isHidden(file))];
   const said = Object.fromEntries(FIELDS.map((name) => [name, (form.elements[name]?.value ?? "").trim()]));
   const most = Number(form.dataset.maxBytes);
   const errors = [];
   if (!said.kind) errors.push(["kind", "Choose the kind of recording"]);
   if (!files.length) errors.push(["files", "Choose at least one file"]);
-  for (const file of files) {
-    if (!file.size) errors.push(["files", `${file.name} is empty. Check that the camera finished writing it`]);
-    if (file.size > most) errors.push(["files", `${file.name} is larger than ${size(most)}`]);
-  }
+  const wrong = (file) => {
+    if (!file.size) return `${file.name} is empty. Check that the camera finished writing it`;
+    return file.size > most ? `${file.name} is larger than ${size(most)}` : "";
+  };
+  for (const file of picker.files) if (wrong(file)) errors.push(["files", wrong(file)]);
   complain(errors);
   if (errors.length) return;
   const metadata = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
   if (metadata.captured_at) metadata.captured_at = withUkOffset(metadata.captured_at);
-  for (const file of files) begin(file, metadata);
+  for (const file of files) {
+    const entry = begin(file, folderOf(file) ? { ...metadata, folder: folderOf(file) } : metadata);
+    // Nobody can take one file out of a folder that was chosen: the others go in without it.
+    if (wrong(file)) set(entry, { state: "refused", title: `${wrong(file)}.`, text: "" });
+  }
+  next();
+  folder.value = "";
   picker.value = "";
   picker.dispatchEvent(new Event("change", { bubbles: true }));
   document.getElementById("uploads").scrollIntoView({ block: "start" });
+}
+
+// Where a file lies in the folder that was chosen; empty for a file that was chosen by itself, and where the server would
+// refuse it (a drive's letter, a control character): the file is to come in.
+function folderOf(file) {
+  const place = (file.webkitRelativePath ?? "").split("/").slice(0, -1).join("/").replace(/^(?:[A-Za-z]:)?[/\\]*/, "");
+  return place.length > 1024 || /[\p{Cc}]|(^|[/\\])\.\.([/\\]|$)/u.test(place) ? "" : place;
+}
+
+function isHidden(file) {
+  return file.webkitRelativePath.split("/").some((part) => part.startsWith("."));
 }
 
 function complain(errors) {
@@ -103,25 +123,31 @@ function withUkOffset(text) {
 // --- one upload -----------------------------------------------------------------------------------------------------
 
 function fingerprint(file, metadata) {
-  return JSON.stringify([file.name, file.size, file.lastModified, metadata.case ?? "", metadata.kind]);
+  const place = metadata.folder ? [metadata.folder] : [];
+  return JSON.stringify([file.name, file.size, file.lastModified, metadata.case ?? "", metadata.kind, ...place]);
 }
 
 function begin(file, metadata) {
   const key = fingerprint(file, metadata);
   let entry = entries.get(key);
-  if (entry && (entry.state === "sending" || entry.state === "queued" || entry.state === "checking")) return;
+  if (entry && (entry.state === "sending" || entry.state === "queued" || entry.state === "checking")) return entry;
   if (!entry || FINAL.has(entry.state)) {
     entry?.element?.remove();
     entry = { key, name: file.name, size: file.size, metadata, url: null, state: "queued", sent: 0, title: "", text: "", exhibit: "" };
     entries.set(key, entry);
   }
-  attach(entry, file);
+  line(entry, file);
+  return entry;
 }
 
-function attach(entry, file) {
+function line(entry, file) {
   entry.file = file;
   entry.broken = false;
   set(entry, { state: "queued", title: "Waiting for its turn.", text: "" });
+}
+
+function attach(entry, file) {
+  line(entry, file);
   next();
 }
 
@@ -290,7 +316,8 @@ function show(entry) {
     entry.element = document.getElementById("upload-template").content.firstElementChild.cloneNode(true);
     entry.element.querySelector(".app-upload__name").textContent = entry.name;
     entry.element.querySelector("progress").setAttribute("aria-label", `Upload of ${entry.name}`);
-    slot(entry, "case").textContent = entry.metadata.case ? `to case ${entry.metadata.case}` : "to the unfiled tray";
+    const to = entry.metadata.case ? `to case ${entry.metadata.case}` : "to the unfiled tray";
+    slot(entry, "case").textContent = entry.metadata.folder ? `from ${entry.metadata.folder}, ${to}` : to;
     const acts = { pause, resume, cancel, again: chooseAgain, dismiss: forget };
     for (const [name, act] of Object.entries(acts)) {
       const button = entry.element.querySelector(`[data-act="${name}"]`);

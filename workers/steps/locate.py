@@ -14,7 +14,7 @@ import numpy.typing as npt
 from evidence.clock import micros
 from evidence.errors import NotFound
 from evidence.exhibit import Condition, Exhibit, FileType
-from evidence.places import FILE_CLOCK, How
+from evidence.places import FILE_CLOCK
 from evidence.steps import SIDECARS, Step, StepRun
 from evidence.telemetry import CERTAINTIES, NO_TIME
 from storage.blocks import SECOND, blocks_of, to_units
@@ -116,7 +116,7 @@ def _about(pair: Pair, corrections: Sequence[CorrectionRow]) -> dict[str, Any]:
     return {
         "reference": pair.sidecar.reference,
         "offset_us": pair.offset_us,
-        "by_time": pair.how is How.TIME,
+        "by_time": pair.how.by_time,
         "corrections": {claim: [c.offset_s, c.error_s] for claim, c in own.items()},
     }
 
