@@ -31,6 +31,8 @@ class Filmed:
     """A source's family, or `evidence.places.FILE_CLOCK`: what the uploader or the file claims."""
     claim: ClockClaim
     start: Corrected
+    checked: bool
+    """Whether its claim was corrected, or comes from satellites; else it is merely read as UTC."""
 
     def at(self, seconds: float) -> datetime:
         """UTC so many seconds of media time later."""
@@ -67,8 +69,8 @@ def filmed(
     for row in told:
         _best(found, row.exhibit_id, _of_source(row, known.get((row.carrier_id, row.family))))
     for row in claims:
-        claim = ClockClaim(micros(row.claimed), Zone.UTC)
-        _best(found, row.id, Filmed(FILE_CLOCK, claim, corrected(claim, known.get((row.id, FILE_CLOCK)))))
+        claim, correction = ClockClaim(micros(row.claimed), Zone.UTC), known.get((row.id, FILE_CLOCK))
+        _best(found, row.id, Filmed(FILE_CLOCK, claim, corrected(claim, correction), correction is not None))
     return found
 
 
@@ -84,4 +86,5 @@ def _of_source(row: AnyRow, correction: Correction | None) -> Filmed:
     utc, error_s, words = corrected(first, correction)
     before = timedelta(microseconds=row.first_us or 0)
     claim = ClockClaim(row.clock_first_us - (row.first_us or 0), zone, row.device, satellites)
-    return Filmed(family.value, claim, Corrected(utc - before, error_s, words))
+    checked = correction is not None or satellites
+    return Filmed(family.value, claim, Corrected(utc - before, error_s, words), checked)

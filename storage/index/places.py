@@ -173,6 +173,11 @@ class PlaceIndex(Reader):
         with self._reading() as connection:
             return filmed(connection, exhibits.c.id.in_(exhibit_ids), within_reach(seen_by, Act.SEE_EXHIBIT))
 
+    def filmed_by_all(self, exhibit_id: ExhibitId) -> Filmed | None:
+        """The same of one exhibit by every clock that there is: for what is made of it, whoever sees it later."""
+        with self._reading() as connection:
+            return filmed(connection, exhibits.c.id == exhibit_id).get(exhibit_id)
+
     def corrections(self, exhibit_ids: Sequence[ExhibitId]) -> Sequence[CorrectionRow]:
         """Every correction of these exhibits' clocks, oldest first: of each clock the last one counts."""
         with self._reading() as connection:

@@ -242,8 +242,8 @@ class PlaceLedger(Writer):
     def correct_clock(self, actor: User, exhibit_id: ExhibitId, claim: str, correction: Correction) -> int:
         """What is to be added to a clock of this exhibit (`claim`: a source's family, or FILE_CLOCK), with its evidence.
 
-        The newest correction of a clock counts; none is ever changed. What lies by clocks is located again; how many steps
-        became ready. Raises: NotFound, BadInput.
+        The newest correction of a clock counts; none is ever changed. What lies by clocks is located again, and the copy in
+        which they run is made again; of how many exhibits. Raises: NotFound, BadInput.
         """
         words = " ".join(clean(correction.words).split())
         if not words or len(words) > _LONGEST_WORDS:
@@ -266,7 +266,7 @@ class PlaceLedger(Writer):
                 "made_at": now,
             }
             connection.execute(insert(clock_corrections).values(row))
-            ready = locate_again(connection, partners(connection, exhibit))
+            ready = locate_again(connection, partners(connection, exhibit), {Step.ANNOTATE})
             details = {key: row[key] for key in ("claim", "offset_us", "error_us", "evidence", "words", "media_us")}
             act = Act(actor.name, Verb.CLOCK_CORRECTED, exhibit.case_id, exhibit.id, {**details, "ready": ready})
             self._log(connection, act, now)

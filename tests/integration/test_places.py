@@ -129,6 +129,22 @@ def test_a_corrected_clock_moves_the_sighting(make: Factory, ledger: Ledger, ind
         ledger.places.correct_clock(user, exhibit.id, FILE_CLOCK, Correction(1, 1, Evidence.STATED, "  "))
 
 
+def test_a_corrected_clock_makes_the_copy_with_boxes_again_in_which_it_runs(
+    make: Factory, ledger: Ledger, index: Index, user: User, case: Case
+) -> None:
+    exhibit = make.analysed(make.exhibit(user, case, captured_at="2026-03-01T20:00:00Z"))
+    before = index.filmed_by_all(exhibit.id)
+    assert before is not None
+    assert not before.checked
+    correction = Correction(10.0, 0.5, Evidence.STATED, "looked at the control room's clock", user.name)
+    assert ledger.places.correct_clock(user, exhibit.id, FILE_CLOCK, correction) == 1
+    ready = {run.step for run in index.step_runs(exhibit.id) if run.state is StepState.READY}
+    assert ready == {Step.LOCATE, Step.ANNOTATE}
+    now = index.filmed_by_all(exhibit.id)
+    assert now is not None
+    assert (now.checked, now.start.utc, now.start.error_s) == (True, datetime(2026, 3, 1, 20, 0, 10, tzinfo=UTC), 0.5)
+
+
 def test_an_exhibit_without_a_clock_goes_by_what_is_claimed_of_it(make: Factory, index: Index, user: User) -> None:
     exhibit = make.exhibit(user, captured_at="2026-03-01T20:00:00Z")
     located(make, exhibit, places(exhibit.id, hovering(first_s=10)))  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evidence.clock import micros
 from evidence.errors import BadInput, IntegrityError
 from evidence.mediatime import MediaTime
 from evidence.redaction import AudioPolicy, Hide, Margin, Masks, Redaction, Region, Style
@@ -231,6 +233,29 @@ def test_annotations_stand_upright_where_the_boxes_are(tmp_path: Path, kind: str
     assert changed[y0 : y0 + 2, x0:x1].mean() > 0.8, "the upper edge of the box"
     assert changed[-24:, : was.shape[1] // 3].mean() > 0.5, "the lines at the lower left"
     assert not changed[y0 + 12 : y0 + 20, x0 + 12 : x1 - 12].any(), "inside the box"
+
+
+def _height_of_lines(folder: Path, path: Path, **params: Any) -> int:
+    """Of what is burnt in at the lower left of the twelfth frame, in pixels."""
+    folder.mkdir()
+    annotate.run(task_inputs(path, folder), {"reference": "ABC/1", **params, **FAST}, folder, unheard)
+    frame, was = upright(frames_of(folder / "annotated.mp4")[11]), upright(frames_of(path)[11])
+    changed = np.abs(frame[: was.shape[0], : was.shape[1]] - was).max(axis=-1) > 50
+    return int((changed[was.shape[0] // 2 :, : was.shape[1] // 4].mean(axis=1) > 0.3).sum())
+
+
+def test_a_corrected_clock_runs_above_its_claim(tmp_path: Path) -> None:
+    path = clips.KINDS["29.97"](tmp_path)
+    claimed = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    alone = _height_of_lines(tmp_path / "alone", path, claimed_capture_time=claimed.isoformat())
+    start = {"utc_us": micros(claimed) - 3_590_000_000, "error_s": 0.5, "claim_us": micros(claimed), "zone": "UTC"}
+    both = _height_of_lines(tmp_path / "both", path, claimed_capture_time=claimed.isoformat(), corrected=start)
+    assert both == pytest.approx(alone * 3 / 2, abs=4), "three lines of one height where there were two"
+    assert annotate.clocks({"corrected": {**start, "zone": "local, no zone given"}}) == [
+        (claimed - timedelta(seconds=3_590), "Z ±0.5 s corrected"),
+        (claimed, " local claimed"),
+    ]
+    assert annotate.clocks({"corrected": {**start, "error_s": 0.51}})[0][1] == "Z ±0.6 s corrected", "never too small"
 
 
 def test_letters_of_any_alphabet_do_not_stop_the_drawing(tmp_path: Path) -> None:

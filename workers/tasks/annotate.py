@@ -1,8 +1,9 @@
 """ANNOTATE: the video with every track's box, label, number and score, its time and its exhibit reference burnt in.
 
 Inputs `original`, `tracks.json`. Params, all optional: `reference` (of the exhibit), `claimed_capture_time` (ISO 8601,
-the device's claim: the burnt-in clock counts from it and says *claimed*), `stream_index`, `max_pixels`,
-`max_duration_s`, `crf`, `preset`.
+the device's claim: the burnt-in clock counts from it and says *claimed*), `corrected` (what a clock that was corrected, or
+comes from satellites, says at the first frame: {"utc_us", "error_s", "claim_us", "zone"}; it is burnt in with its error, its
+own claim below it), `stream_index`, `max_pixels`, `max_duration_s`, `crf`, `preset`.
 
 In `out`: `annotated.mp4`. Result: {"frames", "tracks", "audio", "video", "damage", "damage_count", "encoding", "size_wh",
 "shift_s", "note"}. A box drawn thin was not seen by a detector on that frame: a tracker carried it on.
@@ -10,7 +11,8 @@ In `out`: `annotated.mp4`. Result: {"frames", "tracks", "audio", "video", "damag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 
 from evidence.errors import BadInput
 from evidence.ports import Progress
+from evidence.telemetry import Zone
 from evidence.track import Origin, Playback, Track
 from media.draw import Mark, Pen
 from media.frames import Frame, Picture
@@ -27,6 +30,8 @@ from media.timeline import shift_for
 from workers.tasks import analysis as analyses
 from workers.tasks.covering import encoding
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
     """Raises: BadInput, IntegrityError, CorruptMedia, UnsupportedMedia, TooLarge, NoSpace."""
@@ -35,7 +40,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
         written = render(
             reader,
             out / "annotated.mp4",
-            _Drawing(analysis, str(params.get("reference", "")), _claimed(params)),
+            _Drawing(analysis, str(params.get("reference", "")), clocks(params)),
             sound=sound,
             encoding=encoding(params),
             shift=shift_for(original, reader.stream_index),
@@ -46,17 +51,33 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     return {**report, "tracks": len(analysis.tracks), "note": "; ".join(line for line in report["video"] if line)}
 
 
-def _claimed(params: Mapping[str, Any]) -> datetime | None:
+_Clock = tuple[datetime, str]
+"""What a clock says at the first frame, and what is written behind the time."""
+
+
+def clocks(params: Mapping[str, Any]) -> list[_Clock]:
+    """The clocks that run in the picture, from the top."""
+    known = params.get("corrected")
+    if known is not None:
+        zone = "Z" if known["zone"] == Zone.UTC.value else " local"
+        corrected = _EPOCH + timedelta(microseconds=known["utc_us"])
+        claim = _EPOCH + timedelta(microseconds=known["claim_us"])
+        return [(corrected, f"Z ±{_error(known['error_s'])} corrected"), (claim, f"{zone} claimed")]
     text = params.get("claimed_capture_time")
     try:
-        return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+        return [] if text is None else [(datetime.fromisoformat(text).astimezone(UTC), "Z claimed")]
     except ValueError as exc:
         raise BadInput(f"not a time: {text}") from exc
 
 
+def _error(error_s: float) -> str:
+    """Never told smaller than it is."""
+    return f"{math.ceil(error_s * 10) / 10:.1f} s" if error_s < 10 else f"{math.ceil(error_s)} s"
+
+
 class _Drawing:
-    def __init__(self, analysis: analyses.Analysis, reference: str, claimed: datetime | None) -> None:
-        self._analysis, self._reference, self._claimed = analysis, reference, claimed
+    def __init__(self, analysis: analyses.Analysis, reference: str, clocks: Sequence[_Clock]) -> None:
+        self._analysis, self._reference, self._clocks = analysis, reference, clocks
         self._playback = Playback(analysis.tracks)
         self._pen: Pen | None = None
         self._start: Fraction | None = None
@@ -70,11 +91,9 @@ class _Drawing:
         self._pen.lines(picture, self._lines(frame, self._start))
 
     def _lines(self, frame: Frame, start: Fraction) -> list[str]:
-        lines = [f"{self._reference}  {frame.moment.label()}".strip()]
-        if self._claimed is not None:
-            at = self._claimed + timedelta(milliseconds=int((frame.moment.seconds - start) * 1000))
-            lines.insert(0, f"{at:%Y-%m-%d %H:%M:%S}Z claimed")
-        return lines
+        passed = timedelta(milliseconds=int((frame.moment.seconds - start) * 1000))
+        times = [f"{at + passed:%Y-%m-%d %H:%M:%S}{words}" for at, words in self._clocks]
+        return [*times, f"{self._reference}  {frame.moment.label()}".strip()]
 
 
 def _mark(track: Track, frame: int) -> Mark:
