@@ -18,8 +18,19 @@ def photograph(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / "assets" / name
 
 
-def pan_clip(path: Path, *, frames: int = 50, seed: int = 0, size_wh: tuple[int, int] = (640, 360), rate: int = 25) -> Path:
-    """`rate` frames a second, a key frame each second. Another `seed` makes another file of the same picture."""
+def pan_clip(
+    path: Path,
+    *,
+    frames: int = 50,
+    seed: int = 0,
+    size_wh: tuple[int, int] = (640, 360),
+    rate: int = 25,
+    blurred: range = range(0),
+) -> Path:
+    """`rate` frames a second, a key frame each second. Another `seed` makes another file of the same picture.
+
+    `blurred`: frames that are out of focus.
+    """
     width, height = size_wh
     picture = cv2.imread(str(photograph("zidane.jpg")))
     picture = cv2.resize(picture, (int(width * 1.2), int(height * 1.2)))
@@ -31,6 +42,8 @@ def pan_clip(path: Path, *, frames: int = 50, seed: int = 0, size_wh: tuple[int,
         for number in range(frames):
             x = int((picture.shape[1] - width) * (0.5 + 0.5 * np.sin(number / 40)))
             cut = np.ascontiguousarray(picture[10 : 10 + height, x : x + width])
+            if number in blurred:
+                cut = cv2.GaussianBlur(cut, (31, 31), 0)
             frame = av.VideoFrame.from_ndarray(cut, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(stream.encode(frame))

@@ -119,6 +119,44 @@ def test_a_new_redaction_is_a_draft(browse: Browse, filed: Filed) -> None:
     assert "DRAFT" in coming.value.suggested_filename
 
 
+def test_a_copy_keeps_where_it_was_filmed_only_where_that_is_ticked(browse: Browse, filed: Filed) -> None:
+    page = browse("dc1").page
+    page.goto(f"{filed.exhibit_path}#redaction")
+    box = page.get_by_role("checkbox", name="Where it was filmed")
+    expect(box).not_to_be_checked()
+    box.check()
+    page.get_by_role("button", name="Make draft").click()
+    newest = page.locator("#redaction .app-copy").first
+    expect(newest).to_contain_text("solid, sound kept, is to say where it was filmed")
+    expect(newest).to_contain_text("nothing tells where it was filmed", timeout=60_000)
+    expect(page.get_by_role("checkbox", name="Where it was filmed")).not_to_be_checked()
+
+
+def test_where_to_look_again_puts_the_player_there(browse: Browse, filed: Filed, tmp_path: Path) -> None:
+    film = pan_clip(tmp_path / "out of focus.mp4", seed=30, frames=100, blurred=range(50, 60))
+    page = browse("dc1").page
+    send(page, [film], CASE, "CCTV")
+    line = page.locator(".app-upload").filter(has_text=film.name)
+    expect(line).to_have_attribute("data-state", "stored", timeout=30_000)
+    page.goto(line.get_by_role("link", name="Open the exhibit").get_attribute("href") or "")
+    expect(page.locator("[data-part=tags]")).to_contain_text("Ready", timeout=90_000)
+    page.wait_for_function("() => document.querySelector('video').readyState >= 1")
+    page.get_by_role("tab", name="Where to look again").click()
+    spans = page.locator("#doubts .app-track__link")
+    expect(spans.first).to_be_visible()
+    expect(page.locator("#doubts")).to_contain_text("the picture is too blurred to judge")
+    for span in (spans.last, spans.first):
+        at = float(span.get_attribute("data-seek") or "nan")
+        page.locator("video").evaluate("(film, at) => { film.currentTime = at > 1 ? 0 : 3; }", at)
+        span.click()
+        page.wait_for_function("([at]) => Math.abs(document.querySelector('video').currentTime - at) < 0.05", arg=[at])
+    # Without the script it is a plain link to the same moment.
+    link = spans.last.get_attribute("href") or ""
+    at = float(spans.last.get_attribute("data-seek") or "nan")
+    page.goto(link)
+    page.wait_for_function("([at]) => Math.abs(document.querySelector('video').currentTime - at) < 0.05", arg=[at])
+
+
 def test_hiding_what_nobody_looked_for_is_refused_at_once(browse: Browse, filed: Filed) -> None:
     seat = browse("dc1")
     seat.watch.expected.append("400")
@@ -197,6 +235,29 @@ def test_an_interrupted_upload_goes_on_after_a_reload(browse: Browse, filed: Fil
     expect(page.locator("#file")).to_contain_text(hashlib.sha256(film.read_bytes()).hexdigest())
 
 
+def test_a_card_goes_in_with_the_folder_of_each_file(browse: Browse, tmp_path: Path) -> None:
+    card = tmp_path / "CARD 7"
+    for name in ("DCIM/100MEDIA", "DCIM/101MEDIA", ".Trashes"):
+        (card / name).mkdir(parents=True)
+    pan_clip(card / "DCIM/100MEDIA/one.mp4", seed=21, frames=25)
+    pan_clip(card / "DCIM/101MEDIA/two.mp4", seed=22, frames=25)
+    (card / "DCIM/101MEDIA/broken.mp4").write_bytes(b"")
+    (card / ".Trashes/thrown away.mp4").write_bytes(b"no")
+    page = browse("pc1").page
+    page.goto("/upload")
+    page.get_by_role("radio", name="Drone").check()
+    page.get_by_label("Or a whole folder or card").set_input_files(card)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    lines = page.locator(".app-upload")
+    expect(lines).to_have_count(3)
+    expect(lines.filter(has_text="broken.mp4")).to_contain_text("broken.mp4 is empty.")
+    expect(lines.filter(has_text="one.mp4")).to_contain_text("from CARD 7/DCIM/100MEDIA, to the unfiled tray")
+    stored = lines.filter(has_text="two.mp4")
+    expect(stored).to_have_attribute("data-state", "stored", timeout=30_000)
+    page.goto(f"{stored.get_by_role('link', name='Open the exhibit').get_attribute('href')}#file")
+    expect(page.locator("#file")).to_contain_text("CARD 7/DCIM/101MEDIA")
+
+
 def test_a_paused_upload_resumes(browse: Browse, tmp_path: Path) -> None:
     film = _padded(pan_clip(tmp_path / "short walk.mp4", seed=8), 4_000_000)
     page = browse("pc1").page
@@ -240,7 +301,7 @@ def test_without_scripts_the_plain_form_uploads_and_files(browse: Browse, filed:
     page.goto("/upload")
     page.get_by_label("Case reference").fill("not known yet")
     page.get_by_role("radio", name="Phone").check()
-    page.locator('input[type="file"]').set_input_files(film)
+    page.locator('input[name="files"]').set_input_files(film)
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("heading", name="Your upload")).to_be_visible()
     expect(page.locator(".app-upload")).to_contain_text("no script.mp4")

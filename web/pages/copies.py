@@ -9,7 +9,7 @@ from typing import Any
 
 from evidence.case import Act
 from evidence.findings import NOT_LOOKED
-from evidence.redaction import AudioPolicy
+from evidence.redaction import AudioPolicy, Keep
 from evidence.steps import Step, StepRun, StepState
 from evidence.wire import moment_from_json, redaction_from_json
 from storage.index import Output
@@ -136,7 +136,8 @@ def _draft(line: StepLine, output: Output | None, view: ExhibitView) -> Copy:
         redaction = redaction_from_json(wanted)
         hidden = redaction.in_words({hide: text.lower() for hide, text in words.HIDE.items()})
         sound = "sound kept" if redaction.audio is AudioPolicy.KEEP else "sound removed"
-        name, facts = f"{sentence(hidden, stop=False)} hidden", f"{words.STYLE[redaction.style].lower()}, {sound}"
+        kept = _kept(output) if Keep.LOCATION in redaction.keep else ""
+        name, facts = f"{sentence(hidden, stop=False)} hidden", f"{words.STYLE[redaction.style].lower()}, {sound}{kept}"
     else:
         name, facts = "First draft", "faces, and number plates where there is a detector for them"
     draft = _asked_copy(name, facts, line, output, draft=True)
@@ -165,6 +166,14 @@ def _places(output: Output, looked: Mapping[str, Any], view: ExhibitView) -> tup
         words = f"accepted by {by.made_by}: {by.reason}" if by else ""
         places.append(Place(sentence(finding["label"], stop=False), facts, decimal(at), picture, finding["id"], words))
     return tuple(places)
+
+
+def _kept(output: Output | None) -> str:
+    """What became of the wish that a copy says where it was filmed."""
+    if output is None:
+        return ", is to say where it was filmed"
+    kept = output.details["report"]["location"]["kept"]
+    return f", says where it was filmed: {kept}" if kept else ", nothing tells where it was filmed"
 
 
 def _asked_copy(name: str, facts: str, line: StepLine, output: Output | None, *, draft: bool) -> Copy:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pydantic import BaseModel
 
 from evidence.errors import BadInput, ExhibitError
-from evidence.redaction import AudioPolicy, Hide, Redaction, Region, Style, read_region
+from evidence.redaction import AudioPolicy, Hide, Keep, Redaction, Region, Style, read_region
 from web.pages import words
 from web.pages.rendering import sentence
 
@@ -26,6 +26,7 @@ class RedactionForm(BaseModel):
     regions: str = ""
     style: str = ""
     audio: str = ""
+    keep: Sequence[str] = ()
     reason: str = ""
 
     def read(self, by: str, clock_zero: Fraction) -> tuple[Redaction | None, dict[str, str], str]:
@@ -63,6 +64,7 @@ class RedactionForm(BaseModel):
             what=what,
             style=Style(self.style),
             audio=AudioPolicy(self.audio),
+            keep=frozenset(Keep(k) for k in self.keep if k in set(Keep)),
             regions=tuple(drawn),
             keep_tracks=tracks if self.which == "keep" else frozenset(),
             only_tracks=tracks if self.which == "only" else frozenset(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evidence.audit import Verb
 from evidence.case import Act, Relation, Role, User, allows
 from evidence.exhibit import Condition, Exhibit, ExhibitState, FileType, SourceKind
-from evidence.redaction import AudioPolicy, Hide, Style
+from evidence.redaction import AudioPolicy, Hide, Keep, Style
 from evidence.steps import Step, StepState
 
 
@@ -109,6 +109,8 @@ STYLE_HINT = {
     Style.BLUR: "May be undone in part. For internal use.",
 }
 AUDIO = {AudioPolicy.KEEP: "Keep the sound", AudioPolicy.MUTE: "Remove the sound"}
+KEEP = {Keep.LOCATION: "Where it was filmed"}
+KEEP_HINT = "One place, in the file’s header, never the way that was gone. Unticked, nothing in the copy’s data says where."
 CUE = {"knife": "A cue to look, not a finding: most knives are missed."}
 """Labels that must not be read as more than they are, and what to say beside them."""
 
