@@ -159,7 +159,7 @@ def main_stream(path: Path, max_pixels: int = containers.MAX_PIXELS) -> int:
 
     Raises: CorruptMedia when there is no moving picture that can be read.
     """
-    media = probe(path, max_pixels=max_pixels)
+    media = probe(path, max_pixels=max_pixels, quick=True)
     if media.main_video is None:
         raise CorruptMedia(f"{path.name} has no picture that can be read" + (f": {media.note}" if media.note else ""))
     return media.main_video.index
