@@ -7,8 +7,6 @@ sizes of one frame share their first halvings.
 from __future__ import annotations
 
 import threading
-import weakref
-from collections import deque
 from functools import cache
 
 import av.video.frame
@@ -34,9 +32,6 @@ _NOT_YUV = frozenset({0, 8, 14})
 
 SCALING = threading.Lock()
 """For swscale's contexts, which frames share."""
-
-_KEPT = 2
-"""Pictures whose halvings are kept: other sizes of a picture are asked for at once, or much later, when many wait."""
 
 
 class SmallPictures:
@@ -64,14 +59,12 @@ class SmallPictures:
         """Shape: (height, width, 3)."""
         with self._halving:
             planes = [self._scaled(steps, size_wh) for steps in self._steps()]
-        _RECENT.add(self)
         return self._coloured(planes)
 
     def grey(self, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
         """The luma alone, black at 0 and white at 255. Shape: (height, width)."""
         with self._halving:
             luma = self._scaled(self._steps()[0], size_wh)
-        _RECENT.add(self)
         if self._bits > 8:
             luma = cv2.convertScaleAbs(luma, alpha=2.0 ** (8 - self._bits))
         full = is_full_range(self._picture) or self._picture.format.name == "gray"
@@ -95,11 +88,6 @@ class SmallPictures:
             shrinking = inside.shape[0] > 1.25 * size_wh[1]
             planes.append(cv2.resize(inside, size_wh, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR))
         return self._coloured(planes)
-
-    def forget_halved(self) -> None:
-        """Let go of the halvings, which are made again when they are needed."""
-        with self._halving:
-            self._halved = []
 
     def _steps(self) -> list[list[Samples]]:
         """Each plane as it is, and halved as often as somebody needed it."""
@@ -130,26 +118,6 @@ class SmallPictures:
             at += 1
         plane = steps[at]
         return plane if plane.shape == (h, w) else cv2.resize(plane, size_wh, interpolation=cv2.INTER_LINEAR)
-
-
-class _Recent:
-    """The pictures that were scaled last; those before them let go of their halvings."""
-
-    def __init__(self) -> None:
-        self._last: deque[weakref.ref[SmallPictures]] = deque()
-        self._changing = threading.Lock()
-
-    def add(self, picture: SmallPictures) -> None:
-        with self._changing:
-            if any(one() is picture for one in self._last):
-                return
-            self._last.append(weakref.ref(picture))
-            before = self._last.popleft()() if len(self._last) > _KEPT else None
-        if before is not None:
-            before.forget_halved()
-
-
-_RECENT = _Recent()
 
 
 @cache

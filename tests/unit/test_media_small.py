@@ -104,19 +104,6 @@ def test_a_second_size_is_the_same_whether_or_not_another_was_made() -> None:
     assert (both.rgb((64, 36)) == SmallPictures(picture).rgb((64, 36))).all()
 
 
-def test_only_the_last_pictures_keep_what_they_halved() -> None:
-    """Each of those that wait for their models would hold a third of a frame more."""
-    some = [soft("yuv420p", (320, 180), 1, False) for _ in range(6)]
-    views = [SmallPictures(picture) for picture in some]
-    before = [view.grey((64, 36)) for view in views]
-    for picture in some:
-        arrays(picture)[0][:] = 16
-    kept = [bool((view.grey((80, 45)) > 0).any()) for view in reversed(views)]
-    assert kept[0], "a second size of one picture is made from the first one's halvings"
-    assert not any(kept[2:]), "they were made again"
-    assert all((one == before[0]).all() for one in before)
-
-
 @pytest.mark.parametrize(("pixel_format", "size_wh"), [("rgb24", (16, 16)), ("yuv420p", (64, 64)), ("yuv420p", (80, 40))])
 def test_what_has_no_planes_or_grows_is_left_to_swscale(pixel_format: str, size_wh: tuple[int, int]) -> None:
     picture = av.video.frame.VideoFrame(64, 64, pixel_format)
