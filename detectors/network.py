@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -23,6 +25,14 @@ def runtime() -> openvino.Core:
     return openvino.Core()
 
 
+def let_convert() -> None:
+    """From now on OpenVINO also makes networks of what other libraries hold (`openvino.convert_model`)."""
+    if sys.modules.get(_CONVERTER) is None:
+        sys.modules.pop(_CONVERTER, None)
+        openvino.convert_model = importlib.import_module(_CONVERTER).convert_model
+
+
+_CONVERTER = "openvino.tools.ovc"
 _PRECISION = ("exhibit", "precision")
 """Where a network's file says how its float parts are to be computed; without it, as the processor does it best."""
 

@@ -182,6 +182,9 @@ def export(path: Path, out: Path) -> dict[str, Any]:
     """
     import ultralytics
 
+    from detectors.network import let_convert
+
+    let_convert()
     weights = out / "weights.pt"
     shutil.copyfile(path, weights)
     model = _load(weights)

@@ -119,3 +119,13 @@ def test_the_inference_library_reports_nothing_to_its_maker(tmp_path):
     code = "import detectors.network, sys; sys.exit(sys.modules['openvino_telemetry'] is not None)"
     subprocess.run([sys.executable, "-c", code], env={**own, "HOME": str(tmp_path)}, check=True, timeout=60)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_converts_models_is_loaded_where_one_is_converted():
+    code = (
+        "import sys, detectors.network, openvino\n"
+        "before = hasattr(openvino, 'convert_model'), 'openvino.tools.ovc.convert' in sys.modules\n"
+        "detectors.network.let_convert(); detectors.network.let_convert()\n"
+        "assert (before, callable(openvino.convert_model)) == ((False, False), True)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
