@@ -2,7 +2,7 @@
 
 A whole look for the faces of a full-HD picture costs as much as six sheets of sixteen heads each; one for plates as much
 as a sheet of four vehicles, on which a plate is up to three times as large. So at most looks only these are looked at, and
-once or twice a second the whole picture as well, for what belongs to nobody who was found.
+once a second the whole picture as well, for what belongs to nobody who was found.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from detectors.plan import Now, Record
 from detectors.plates import Plates
 from evidence.heads import FACE, PERSON, head_of
 
-_WHOLE_FACES, _WHOLE_PLATES = Fraction(1, 2), Fraction(1)
-"""Seconds from one look at the whole picture to the next, at least: with a whole second, one face track in thirty less."""
+_WHOLE_EVERY = Fraction(1)
+"""Seconds from one look at the whole picture to the next, at least: with half of it as many faces are found, with two fewer
+(docs/adr/0011-few-looks-a-second.md)."""
 _HEADS, _LONE = 28, 4
 """Heads on one frame, which take turns where there are more; and faces on nobody, where the heads leave no more room."""
 _FORGOTTEN = 4
@@ -78,8 +79,8 @@ class Face(Detector, Protocol):
 class _AtTimes:
     """A detector that looks at the whole now and then; what is in common of those below."""
 
-    def __init__(self, model: Detector, whole_every: Fraction) -> None:
-        self._model, self._whole_every = model, whole_every
+    def __init__(self, model: Detector) -> None:
+        self._model = model
         self.name, self.labels, self.runtime = model.name, model.labels, model.runtime
         self.begin()
 
@@ -103,7 +104,7 @@ class _AtTimes:
         self._last: Fraction | None = None
 
     def _whole_due(self, now: Now) -> bool:
-        due = self._last is None or now.motion.cut or now.second - self._last >= self._whole_every
+        due = self._last is None or now.motion.cut or now.second - self._last >= _WHOLE_EVERY
         if due:
             self._last = now.second
         return due
@@ -124,7 +125,7 @@ class AimedFaces(_AtTimes):
     def __init__(self, model: Face, size_wh: tuple[int, int], least: float, known: float) -> None:
         """`least`: the score from which a face is told of; `known`: from which it is looked for again where it was."""
         self._closely, self._size_wh, self._least, self._known_from = model.closely, size_wh, least, known
-        super().__init__(model, _WHOLE_FACES)
+        super().__init__(model)
 
     def begin(self) -> None:
         super().begin()
@@ -202,7 +203,7 @@ class AimedPlates(_AtTimes):
 
     def __init__(self, model: Detector, size_wh: tuple[int, int]) -> None:
         self._size_wh = size_wh
-        super().__init__(model, _WHOLE_PLATES)
+        super().__init__(model)
 
     def begin(self) -> None:
         super().begin()

@@ -81,7 +81,7 @@ def test_faces_are_found_on_heads_where_they_are(count):
         found = detector.aim(view, at(number), people)
         assert len(found) == count
         assert all(np.hypot(a - x, b - y) <= 2 for (a, b), (x, y) in zip(middles(found), FACES[:count], strict=True))
-    assert kinds(model.looks) == ["whole"] * 2 + ["heads"] * 6, "the whole twice a second"
+    assert kinds(model.looks) == ["whole"] * 2 + ["heads"] * 6, "the whole once a second"
 
 
 def test_a_face_on_nobody_is_looked_for_where_it_was():
@@ -91,7 +91,7 @@ def test_a_face_on_nobody_is_looked_for_where_it_was():
     assert [len(one) for one in found] == [1, 1, 1, 1]
     assert [len(detector.aim(nothing, at(number), NOTHING)) for number in (4, 5, 6, 7)] == [0] * 4
     assert len(detector.aim(view, at(8), NOTHING)) == 0, "it was given up, and the whole is not yet looked at again"
-    assert len(detector.aim(view, at(9), NOTHING)) == 1
+    assert len(detector.aim(view, at(10), NOTHING)) == 1
 
 
 def test_plates_are_found_on_vehicles_where_they_are():
