@@ -145,6 +145,9 @@ def test_where_to_look_again_puts_the_player_there(browse: Browse, filed: Filed,
     spans = page.locator("#doubts .app-track__link")
     expect(spans.first).to_be_visible()
     expect(page.locator("#doubts")).to_contain_text("the picture is too blurred to judge")
+    expect(page.locator("#doubts")).not_to_contain_text("In the others")
+    width = spans.first.locator(".app-track__name").evaluate("name => name.getBoundingClientRect().width")
+    assert width > 200, "its words don't stand in the column of a picture that isn't there"
     for span in (spans.last, spans.first):
         at = float(span.get_attribute("data-seek") or "nan")
         page.locator("video").evaluate("(film, at) => { film.currentTime = at > 1 ? 0 : 3; }", at)
