@@ -16,6 +16,7 @@ from typing import Any
 
 from config.models import ModelTask
 from config.settings import Settings
+from detectors.plan import joined
 from evidence.errors import Cancelled, CorruptMedia, NoDetector
 from evidence.exhibit import MediaInfo, Segment
 from evidence.findings import not_looked
@@ -58,6 +59,9 @@ class Analysis:
     folder: Path
     media: MediaInfo
     report: Mapping[str, Any]
+    """TRACK's."""
+    seen: Sequence[Mapping[str, Any]]
+    """DETECT's of each segment."""
 
     @property
     def tracks(self) -> list[dict[str, Any]]:
@@ -129,8 +133,9 @@ class Bench:
         analysis = self._analyse(file, params, media=media, watch=watch)
         made, report = self._redact(file, redaction, analysis.folder / TRACKS, watch, smart=smart)
         doubts = _doubts_in(analysis.folder)
-        how = {name: analysis.report[name] for name in ("not_looked_for", "plan")}
-        return made, {**report, **how, "doubts": doubts}
+        plan = joined([seen["plan"] for seen in analysis.seen], [seen["frames"] for seen in analysis.seen])
+        told = {"not_looked_for": analysis.report["not_looked_for"], "plan": plan, "doubts": doubts}
+        return made, {**report, **told}
 
     def _fits_one_pass(self, media: MediaInfo, redaction: Redaction) -> bool:
         """Whether tracks can be hidden while they are followed, and the frames that wait for that don't fill the memory."""
@@ -225,13 +230,14 @@ class Bench:
             raise CorruptMedia(f"no frame of {file.name} can be read" + (f": {media.note}" if media.note else ""))
         segments = media.segments or (Segment(0, video.start_pts, None, video.frame_count),)
         with self.stage("detect") as progress, watch.at("detect"):
-            raw, damage = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
+            raw, seen = self._detect(file, {**params, "stream_index": video.index, **self._caps()}, segments, progress)
         out = self._folder("track")
         with self.stage("track") as progress, watch.at("track"):
             report = self._child("track", raw, {"original_sha256": sha256}, out, progress)
+        damage = [one["damage"] for one in seen]
         first = next((entry for found in damage for entry in found["entries"]), "")
         media = media.decoded(report["frames"], report["last_pts"], sum(found["count"] for found in damage), first)
-        return Analysis(out, media, report)
+        return Analysis(out, media, report, seen)
 
     def _probe(self, file: Path) -> MediaInfo:
         """Of the pictures one is decoded: whoever asks decodes all of them."""
@@ -242,7 +248,7 @@ class Bench:
     def _detect(
         self, file: Path, params: Mapping[str, Any], segments: Sequence[Segment], progress: Progress
     ) -> tuple[dict[str, Path], list[dict[str, Any]]]:
-        """What was seen, and the damage that was met, by segment. Several at a time where there are cores for it; when one
+        """What was seen, and what DETECT says of it, by segment. Several at a time where there are cores for it; when one
         fails, the others are ended."""
         stop, lock = threading.Event(), threading.Lock()
         done_in = dict.fromkeys((s.number for s in segments), 0)
@@ -267,14 +273,13 @@ class Bench:
                 "frame_count": segment.frame_count,
             }
             shared = {"segment": piece, "processors": _processors() // at_a_time}
-            report = self._child("detect", {"original": file}, {**params, **shared}, out, count)
-            return name, out / "raw.parquet", report["damage"]
+            return name, out / "raw.parquet", self._child("detect", {"original": file}, {**params, **shared}, out, count)
 
         with ThreadPoolExecutor(at_a_time) as pool:
             running = [pool.submit(one, segment) for segment in segments]
             try:
                 done = [future.result() for future in running]
-                return {name: raw for name, raw, _ in done}, [damage for _, _, damage in done]
+                return {name: raw for name, raw, _ in done}, [report for _, _, report in done]
             finally:
                 stop.set()
                 pool.shutdown(cancel_futures=True)

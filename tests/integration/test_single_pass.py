@@ -17,6 +17,7 @@ import pytest
 
 from config.models import ModelTask
 from config.settings import load
+from detectors.plan import joined
 from evidence.errors import BadInput, CorruptMedia, IntegrityError
 from evidence.mediatime import from_seconds
 from evidence.redaction import Hide, Redaction, Region, Span
@@ -56,10 +57,10 @@ def in_one(path: Path, params: dict[str, Any], out: Path) -> dict[str, Any]:
 def in_steps(path: Path, params: dict[str, Any], out: Path) -> dict[str, Any]:
     out.mkdir()
     whole = {"number": 0, "start_pts": None, "end_pts": None, "frame_count": 0}
-    detect.run({"original": path}, {**params, "segment": whole}, out, unheard)
-    followed = track.run({"raw-0.parquet": out / "raw.parquet"}, {}, out, unheard)
+    seen = detect.run({"original": path}, {**params, "segment": whole}, out, unheard)
+    track.run({"raw-0.parquet": out / "raw.parquet"}, {}, out, unheard)
     made = redact.run({"original": path, "tracks.json": out / "tracks.json"}, params, out, unheard)
-    return {**made, "plan": followed["plan"]}
+    return {**made, "plan": joined([seen["plan"]], [seen["frames"]])}
 
 
 def pictures(path: Path) -> list[tuple[int | None, np.ndarray]]:

@@ -149,7 +149,8 @@ class Look:
         self._keep, self._every_frame = frozenset(params["keep"]), bool(params.get("every_frame", False))
         self._begin_at = deque[int](params.get("begin_at", ()))
         self._per_second = params.get("looks_per_second")
-        self._lanes = max(1, min(_MOST_LANES, int(params.get("processors", 1)) - (len(self._specs) - 1)))
+        spare = 0 if self._per_second else int(params.get("processors", 1)) - len(self._specs)
+        self._lanes = min(_MOST_LANES, 1 + max(0, spare))  # Aimed looks are few, and on one sheet.
         self._begun = 0
         self._samples, self._tiles = samples, Asked.read(params.get("tiles"))
         self.held: int | None = None

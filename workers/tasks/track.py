@@ -42,8 +42,8 @@ A box of a face or plate is never much smaller than shortly before and after; th
 
 Params: `not_looked_for` (as above, added to what the segments say), `original_sha256`.
 Result: {"frames", "last_pts" (of the last frame), "tracks", "labels": {label: tracks}, "doubts", "tiles": [{"model",
-"tiles", "why", "measured"}] as DETECT chose (a line for each answer that segments came to), "plan": DETECT's, of the
-whole video, or null where a segment has none, "looked_for", "not_looked_for", "models"}.
+"tiles", "why", "measured"}] as DETECT chose (a line for each answer that segments came to), "looked_for",
+"not_looked_for", "models"}.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ import numpy.typing as npt
 from detectors import motion
 from detectors.doubts import Video
 from detectors.filled import Filling, adapted, lowered
-from detectors.plan import joined
 from detectors.rules import as_written
 from detectors.table import SegmentSeen, read_raw, write_final
 from detectors.tracker import follow, frames_per_second
@@ -115,9 +114,7 @@ def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progre
     labels = dict(sorted(Counter(track.label for track in tracks).items()))
     tiles = _once({"model": m, **how} for s in segments for m, how in s.about.get("plan", {}).get("tiles", {}).items())
     counts = {"frames": len(frame_pts), "last_pts": int(frame_pts[-1]), "tracks": len(tracks), "labels": labels}
-    plans = [s.about["plan"] for s in segments if "plan" in s.about]
-    plan = joined(plans, [len(s.frame_pts) for s in segments]) if len(plans) == len(segments) else None
-    return {**counts, "doubts": doubts, "tiles": tiles, "plan": plan, **about}
+    return {**counts, "doubts": doubts, "tiles": tiles, **about}
 
 
 def _all_frames(segments: Sequence[SegmentSeen]) -> tuple[npt.NDArray[np.int64], float | None]:
