@@ -41,6 +41,7 @@ KINDS = {
     "faces": frozenset({"face"}),
 }
 COLUMNS = (*KINDS, "sure faces")
+_VIDEO = frozenset({".mp4", ".avi", ".mkv"})
 Counts = Mapping[str, tuple[int, int, int]]
 """By column: found again, of, more."""
 
@@ -137,9 +138,6 @@ def _all_clips() -> list[Path]:
     return [
         file for folder in ("clips", "groundtruth") for file in sorted(Path(data, folder).iterdir()) if file.suffix in _VIDEO
     ]
-
-
-_VIDEO = frozenset({".mp4", ".avi", ".mkv"})
 
 
 @contextmanager
