@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
+from evidence.clock import from_micros
 from evidence.geo import Footprints
 from evidence.telemetry import NO_TIME, Certainty, Flag, Quantity, Telemetry, Zone
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_GAP_US = 10_000_000
 """A path is not drawn over a longer one."""
 _ORDINARY = Certainty.MEASURED
@@ -111,7 +110,7 @@ def utc(utc_us: int) -> str | None:
 
 def plain_clock(clock_us: int) -> str:
     """A device's date and time as it came, without a zone."""
-    return (_EPOCH + timedelta(microseconds=int(clock_us))).replace(tzinfo=None).isoformat()
+    return from_micros(int(clock_us)).replace(tzinfo=None).isoformat()
 
 
 def not_measured(telemetry: Telemetry) -> dict[str, str]:

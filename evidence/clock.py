@@ -33,6 +33,11 @@ def micros(moment: datetime) -> int:
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
+def from_micros(clock_us: int) -> datetime:
+    """The moment so many microseconds after 1970-01-01 UTC."""
+    return _EPOCH + timedelta(microseconds=clock_us)
+
+
 class Evidence(StrEnum):
     """How it is known that a clock was wrong, and by how much."""
 
@@ -58,7 +63,7 @@ class ClockClaim:
     """Whether the device says that it took the time from satellites."""
 
     def __str__(self) -> str:
-        said = (_EPOCH + timedelta(microseconds=self.clock_us)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        said = from_micros(self.clock_us).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         return f"{said} {self.zone.value}"
 
 
@@ -100,7 +105,7 @@ def corrected(claim: ClockClaim, correction: Correction | None = None) -> Correc
         words = "assumed to be local time of the United Kingdom; the clock was not checked"
     else:
         words = "satellite time" if claim.satellites else "as the device says; the clock was not checked"
-    return Corrected(_EPOCH + timedelta(microseconds=int(utc_us[0])), float(error[0]), words)
+    return Corrected(from_micros(int(utc_us[0])), float(error[0]), words)
 
 
 def corrected_us(
@@ -162,7 +167,7 @@ def filmed(claim: ClockClaim, shown: datetime, error_s: float, words: str, who: 
     """
     if shown.tzinfo is None:
         raise ValueError("the time that the clock shows needs a zone")
-    offset = (shown - (_EPOCH + timedelta(microseconds=claim.clock_us))).total_seconds()
+    offset = (shown - from_micros(claim.clock_us)).total_seconds()
     return Correction(offset, error_s, Evidence.TRUSTED_CLOCK, words, who, frame_us)
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 
 import numpy as np
 import numpy.typing as npt
 
 from evidence.case import Act
-from evidence.clock import Corrected, corrected_us, micros
+from evidence.clock import Corrected, corrected_us, from_micros, micros
 from evidence.errors import BadInput
 from evidence.exhibit import Exhibit
 from evidence.lag import Disagreement, Way, by_events, by_way, moment_at
@@ -33,7 +32,6 @@ _MOST_PAIRS = 500
 _MOST_EVENTS = 50
 _LONGEST_S = 10**7
 _HOW = "Give events=12.5,40.2;31,58.8: the seconds in this and in the other recording, one pair an event."
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class _Clock:
 
     def at(self, media_us: int) -> Corrected:
         utc_us = moment_at(self.at_us, self.utc_us, media_us)
-        return Corrected(_EPOCH + timedelta(microseconds=utc_us), self.error_s, self.name)
+        return Corrected(from_micros(utc_us), self.error_s, self.name)
 
 
 def by_ways(context: Context, who: SignedIn, case_id: str) -> tuple[Sequence[Apart], bool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -18,7 +17,6 @@ Key = TypeVar("Key", bound=Quantity | int)
 MAX_ROWS = 1_000_000
 """Nine hours at 30 a second. A file of nothing but the shortest of rows would need more memory than a recording does."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400 * 1_000_000
 _FIRST_US, _LAST_US = -_DAY_US * 365 * 10, _DAY_US * 365 * 200
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from evidence.clock import from_micros
 from evidence.telemetry import NO_TIME, Quantity, Telemetry, Zone
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(telemetry: Telemetry) -> dict[str, Any]:
@@ -40,5 +38,5 @@ def summary(telemetry: Telemetry) -> dict[str, Any]:
 
 def _clock(clock_us: int, zone: Zone) -> str:
     """As it came: with a Z only where the format says UTC."""
-    moment = (_EPOCH + timedelta(microseconds=clock_us)).replace(tzinfo=None)
+    moment = from_micros(clock_us).replace(tzinfo=None)
     return moment.isoformat() + ("Z" if zone is Zone.UTC else "")

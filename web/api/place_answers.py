@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from evidence.clock import Correction, Evidence
+from evidence.clock import Correction, Evidence, from_micros
 from evidence.telemetry import CERTAINTIES, NO_TIME, Flag
 from storage.blocks import to_degrees
 from storage.index import Seen
@@ -20,7 +20,6 @@ from web.api.asked import Asked, Line
 from web.api.exhibit_answers import HitAnswer
 from web.places import PlacesSeen, SourceSeen
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LatLon = tuple[float, float]
 
 
@@ -79,7 +78,7 @@ class FixAnswer(Answer):
         return cls(
             source=fix.source_id,
             at_s=fix.at_us / 1e6,
-            utc=_EPOCH + timedelta(microseconds=utc_us) if dated else None,
+            utc=from_micros(utc_us) if dated else None,
             utc_error_s=round(error_s, 3) if dated else None,
             claimed=_claimed(fix.clock_us),
             lat=fix.latitude,

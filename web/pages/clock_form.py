@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fractions import Fraction
 
 from pydantic import BaseModel
 
-from evidence.clock import ClockClaim, Correction, Evidence, corrected, filmed, in_zone
+from evidence.clock import ClockClaim, Correction, Evidence, corrected, filmed, from_micros, in_zone
 from evidence.mediatime import read_clock
 from evidence.telemetry import Zone
 from web.pages.rendering import from_uk_time
@@ -141,7 +141,7 @@ class ClockForm(BaseModel):
         if errors or clock is None:
             return None
         claim = clock.at(clock.said[0][0])
-        taken_for = corrected(claim).utc - (EPOCH + timedelta(microseconds=claim.clock_us))
+        taken_for = corrected(claim).utc - from_micros(claim.clock_us)
         return Correction(taken_for.total_seconds() + behind, within, Evidence(self.known_from), words, who)
 
 

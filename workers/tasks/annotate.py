@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from evidence.clock import from_micros
 from evidence.errors import BadInput
 from evidence.ports import Progress
 from evidence.telemetry import Zone
@@ -29,8 +30,6 @@ from media.sound import SoundTracks
 from media.timeline import shift_for
 from workers.tasks import analysis as analyses
 from workers.tasks.covering import encoding
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def run(inputs: Mapping[str, Path], params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
@@ -60,8 +59,8 @@ def clocks(params: Mapping[str, Any]) -> list[_Clock]:
     known = params.get("corrected")
     if known is not None:
         zone = "Z" if known["zone"] == Zone.UTC.value else " local"
-        corrected = _EPOCH + timedelta(microseconds=known["utc_us"])
-        claim = _EPOCH + timedelta(microseconds=known["claim_us"])
+        corrected = from_micros(known["utc_us"])
+        claim = from_micros(known["claim_us"])
         return [(corrected, f"Z ±{_error(known['error_s'])} corrected"), (claim, f"{zone} claimed")]
     text = params.get("claimed_capture_time")
     try:
